@@ -1,0 +1,1 @@
+"""The reference: one importable, typed module per lesson."""
