@@ -67,8 +67,9 @@ def batches(
     drop_last: bool = False,
     seed: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield `(x, y)` mini-batches that together hold every sample once, each `x` still beside its own `y`. The first axis
-    of `x` counts the samples; the rest may be anything.
+    """Yield `(x, y)` mini-batches that together hold every sample once, each `x` still beside its own `y`.
+
+    The first axis of `x` counts the samples; the others may be anything.
 
     With `shuffle` the order is a random one that depends on `seed` alone: equal seeds give equal orders, and PyTorch's
     global random state is neither used nor moved. Without it the samples come in their own order.

@@ -151,3 +151,122 @@ def conv2d_backward(
             d_padded[:, :, i : i + down : stride, j : j + across : stride] += d_patches[:, :, i, j]
     dx = d_padded[:, :, padding : padding + height, padding : padding + width]
     return dx.contiguous(), dw, db
+
+
+def _check_pool_padding(kernel_size: int, padding: int) -> None:
+    """Raise ValueError if a pooling window could lie in the padding alone."""
+    if padding > kernel_size // 2:
+        raise ValueError(f"padding may be at most half the kernel ({kernel_size // 2}), got {padding}")
+
+
+def max_pool2d(
+    x: Float[Tensor, "N C H W"], kernel_size: int, stride: int | None = None, padding: int = 0
+) -> Float[Tensor, "N C Ho Wo"]:
+    """Keep the largest pixel of every `kernel_size` × `kernel_size` window, channel by channel.
+
+    Windows are `stride` apart (`kernel_size` if None). `padding` surrounds the image with pixels that can never win.
+    The gradient of an output goes whole to one pixel: of equal largest ones, the first in reading order.
+
+    The image `[[1, 5], [2, 0]]`: `kernel_size=2` gives max(1, 5, 2, 0) = 5.
+
+    Raises ValueError if `padding` is more than half the kernel, or if no window fits. Peer: `F.max_pool2d`.
+    """
+    _check_pool_padding(kernel_size, padding)
+    stride = stride or kernel_size
+    n, channels, height, width = x.shape
+    rows, cols = _out_size(height, kernel_size, stride, padding), _out_size(width, kernel_size, stride, padding)
+    padded = pad2d(x, (padding,) * 4, value=-torch.inf) if padding else x
+    windows = unfold2d(padded, (kernel_size, kernel_size), stride)
+    windows = windows.reshape(n, channels, kernel_size * kernel_size, rows * cols)
+    return windows.max(dim=2).values.reshape(n, channels, rows, cols)
+
+
+def max_pool2d_backward(
+    grad_out: Float[Tensor, "N C Ho Wo"],
+    x: Float[Tensor, "N C H W"],
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+) -> Float[Tensor, "N C H W"]:
+    """Carry a gradient back through `max_pool2d(x, kernel_size, stride, padding)` by hand.
+
+    Each number of `grad_out` belongs to the largest pixel of its window (of equal ones the first in reading order), and
+    to no other. A pixel that wins in several windows collects all their numbers. Autograd is not to be used.
+
+    The image `[[1, 5, 5], [0, 2, 3]]` with `kernel_size=2, stride=1` has the windows 1 5 / 0 2 and 5 5 / 2 3. The
+    middle 5 wins both, the second as the first of two equals: with the gradient `[[10, 100]]` the answer is
+    `[[0, 10 + 100, 0], [0, 0, 0]]`.
+
+    Peer: autograd through `F.max_pool2d`.
+    """
+    stride = stride or kernel_size
+    n, channels, height, width = x.shape
+    rows, cols = grad_out.shape[-2:]
+    padded = pad2d(x, (padding,) * 4, value=-torch.inf)
+    windows = unfold2d(padded, (kernel_size, kernel_size), stride)
+    winner = windows.reshape(n, channels, kernel_size * kernel_size, rows, cols).argmax(dim=2)
+
+    padded_width = width + 2 * padding
+    top = torch.arange(rows, device=x.device)[:, None] * stride
+    left = torch.arange(cols, device=x.device) * stride
+    pixel = (top + winner // kernel_size) * padded_width + left + winner % kernel_size
+    d_padded = torch.zeros_like(padded).flatten(2).scatter_add(2, pixel.flatten(2), grad_out.flatten(2))
+    d_padded = d_padded.reshape(padded.shape)
+    return d_padded[:, :, padding : padding + height, padding : padding + width].contiguous()
+
+
+def avg_pool2d(
+    x: Float[Tensor, "N C H W"],
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+    count_include_pad: bool = False,
+) -> Float[Tensor, "N C Ho Wo"]:
+    """Average every `kernel_size` × `kernel_size` window, channel by channel.
+
+    Windows are `stride` apart (`kernel_size` if None); `padding` surrounds the image with zeros. The sum of a window is
+    divided by the number of its cells that lie on the image, or with `count_include_pad` by the number of all of them.
+
+    The one-pixel image `[[8]]` with `kernel_size=2, stride=2, padding=1` has one window, which holds the 8 and three
+    padded cells: 8 / 1 = 8, with `count_include_pad` (8 + 0 + 0 + 0) / 4 = 2.
+
+    Raises ValueError if `padding` is more than half the kernel, or if no window fits.
+    Peer: `F.avg_pool2d`, which counts the padding unless told not to.
+    """
+    _check_pool_padding(kernel_size, padding)
+    stride = stride or kernel_size
+    n, channels, height, width = x.shape
+    rows, cols = _out_size(height, kernel_size, stride, padding), _out_size(width, kernel_size, stride, padding)
+    kernel = (kernel_size, kernel_size)
+    padded = pad2d(x, (padding,) * 4) if padding else x
+    windows = unfold2d(padded, kernel, stride).reshape(n, channels, kernel_size * kernel_size, rows, cols)
+    if count_include_pad or not padding:
+        return windows.mean(dim=2)
+    on_image = pad2d(x.new_ones(1, 1, height, width), (padding,) * 4)
+    return windows.sum(dim=2) / unfold2d(on_image, kernel, stride).sum(dim=1).reshape(rows, cols)
+
+
+def linear(
+    x: Float[Tensor, "... I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None = None
+) -> Float[Tensor, "... O"]:
+    """Map the last axis: each output is the sum of products of the input with one row of `weight`, plus its bias.
+
+    The input `[1, 2]` with the rows `[3, 4]` and `[5, 6]`, bias `[0, 10]`: 1·3 + 2·4 + 0 = 11 and 1·5 + 2·6 + 10 = 27.
+
+    Peer: `F.linear`.
+    """
+    out = x @ weight.T
+    return out if bias is None else out + bias
+
+
+def linear_backward(
+    grad_out: Float[Tensor, "N O"], x: Float[Tensor, "N I"], weight: Float[Tensor, "O I"]
+) -> tuple[Float[Tensor, "N I"], Float[Tensor, "O I"], Float[Tensor, "O"]]:
+    """Carry a gradient back through `linear(x, weight, bias)` by hand: `(dx, dw, db)`. Autograd is not to be used.
+
+    Inputs `[[1, 2], [3, 4]]` (two samples), one row of weights `[5, 6]`, gradient `[[10], [100]]`:
+    dx = `[[10·5, 10·6], [100·5, 100·6]]`, dw = `[[10·1 + 100·3, 10·2 + 100·4]]` = `[[310, 420]]`, db = `[10 + 100]`.
+
+    Peer: autograd through `F.linear`.
+    """
+    return grad_out @ weight, grad_out.T @ x, grad_out.sum(dim=0)
