@@ -1,0 +1,317 @@
+"""Carries out a case's program on an answer: the one driver, for the kernel, the worker and the oracle."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder import failures, probes
+from autograder.spec import Case, Failure, Opaque, Outputs, Probe, Ref, Stage, Step, Trace, Value
+
+Guard = Callable[[], AbstractContextManager[Any]]
+
+
+def run_case(
+    case: Case,
+    subject: Callable[..., Any],
+    *,
+    device: torch.device | None = None,
+    guard: Guard = nullcontext,
+    stages: bool = False,
+) -> Trace:
+    """Runs `case` on `subject` and returns plain outputs, or the failure.
+
+    guard: entered around each call into the subject, never around the driver's own work.
+    stages: also records what goes into and out of every named submodule.
+    Raises what is not an Exception (interrupts, `TimeLimit`); everything else becomes a failure.
+    """
+    run = _Run(case, subject, device or torch.device("cpu"), guard, stages)
+    try:
+        for item in case.steps:
+            run.do(item)
+    except _Refused as refused:
+        return run.trace(refused.failure)
+    except (Exception, SystemExit, failures.ForbiddenCall) as error:
+        return run.trace(failures.of_exception(error))
+    return run.trace(None)
+
+
+class _Refused(Exception):
+    """The program can't go on, for a reason that is already in words."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class _Run:
+    def __init__(
+        self, case: Case, subject: Callable[..., Any], device: torch.device, guard: Guard, stages: bool
+    ) -> None:
+        self._device = device
+        self._guard = guard
+        self._subject = subject
+        self._inputs = {name: _place(value, device) for name, value in case.inputs.items()}
+        self._moving = {name for item in case.steps if item.verb == "step" for name in item.kwargs}
+        differentiated = {name for item in case.steps if item.verb == "backward" for name in item.args}
+        for name in differentiated | self._moving:
+            if isinstance(self._inputs.get(name), Tensor):
+                self._inputs[name].requires_grad_()
+        self._before = {name: value.detach().clone() for name, value in self._tensors()}
+        self._handles: dict[str, Any] = {"subject": subject, **self._inputs}
+        self._names: dict[str, dict[str, str]] = {}  # module handle -> weight's name in the case -> in the module
+        self._outputs: Outputs = {}
+        self._aliases: list[tuple[str, str]] = []
+        self._misplaced: list[tuple[str, str]] = []
+        self._stages: list[Stage] | None = [] if stages else None
+
+    def do(self, item: Step) -> None:
+        getattr(self, f"_do_{item.verb}")(item)
+
+    def trace(self, failure: Failure | None) -> Trace:
+        changed = tuple(
+            name
+            for name, value in self._tensors()
+            if name not in self._moving and not _identical(self._before[name], value)
+        )
+        return Trace(
+            outputs=self._outputs,
+            failure=failure,
+            changed=changed,
+            aliases=tuple(self._aliases),
+            misplaced=tuple(self._misplaced),
+            stages=tuple(self._stages or ()),
+        )
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, value) for name, value in self._inputs.items() if isinstance(value, Tensor))
+
+    def _resolve(self, value: Value) -> Any:
+        if isinstance(value, Ref):
+            return self._handles[value.name]
+        if isinstance(value, Probe):
+            return probes.make(value, self._resolve)
+        if isinstance(value, tuple | list):
+            return type(value)(self._resolve(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._resolve(item) for key, item in value.items()}
+        return _place(value, self._device)
+
+    def _invoke(self, item: Step) -> Any:
+        target = self._handles[item.target]
+        function = getattr(target, item.method) if item.method else target
+        args = tuple(self._resolve(value) for value in item.args)
+        kwargs = {key: self._resolve(value) for key, value in item.kwargs.items()}
+        if target is self._subject and not item.method:
+            args, kwargs = _bind(function, args, kwargs)
+        with self._guard():
+            return function(*args, **kwargs)
+
+    def _do_new(self, item: Step) -> None:
+        made = self._invoke(item)
+        if isinstance(made, nn.Module):
+            made.to(self._device)
+            if self._stages is not None:
+                _record(made, self._stages)
+        self._handles[item.out] = made
+
+    def _do_call(self, item: Step) -> None:
+        if self._stages is not None:
+            self._stages.clear()  # the last call's stages are the ones compared
+        result = self._invoke(item)
+        self._handles[item.out] = result
+        self._outputs[item.out] = plain(result)
+        for tensor in _tensors_in(result):
+            if tensor.device.type != self._device.type:
+                self._misplaced.append((item.out, str(tensor.device)))
+            for name, value in self._tensors():
+                if name not in self._moving and _share_memory(tensor, value):
+                    self._aliases.append((item.out, name))
+
+    def _do_load(self, item: Step) -> None:
+        module = self._handles[item.target]
+        if not isinstance(module, nn.Module):
+            kind = type(module).__name__
+            raise _Refused(Failure("output", f"expected a torch.nn.Module to load weights into, got {kind}"))
+        self._names[item.target] = _load(module, item.kwargs, self._device)
+
+    def _do_mode(self, item: Step) -> None:
+        self._handles[item.target].train(item.args[0] == "train")
+
+    def _do_backward(self, item: Step) -> None:
+        output = self._handles[item.target]
+        places = [(f"gradient of {name}", tensor) for name in item.args for name, tensor in self._leaves(name)]
+        if isinstance(output, Tensor) and output.requires_grad:
+            with self._guard():
+                found = torch.autograd.grad(
+                    output, [tensor for _, tensor in places], _weights_like(output), allow_unused=True
+                )
+        else:
+            found = tuple(None for _ in places)
+        for (name, _), gradient in zip(places, found, strict=True):
+            self._outputs[name] = plain(gradient)
+
+    def _leaves(self, name: str) -> list[tuple[str, Tensor]]:
+        handle = self._handles[name]
+        if isinstance(handle, nn.Module):
+            own = dict(handle.named_parameters())
+            names = self._names.get(name) or {key: key for key in own}
+            return [(f"{name}.{key}", own[mine]) for key, mine in names.items() if mine in own]
+        return [(name, handle)]
+
+    def _do_state(self, item: Step) -> None:
+        handle = self._handles[item.target]
+        if isinstance(handle, nn.Module):
+            own = handle.state_dict()
+            names = self._names.get(item.target) or {key: key for key in own}
+            self._outputs[item.out] = {key: plain(own[mine]) for key, mine in names.items()}
+        else:
+            self._outputs[item.out] = plain(handle)
+
+    def _do_iterate(self, item: Step) -> None:
+        with self._guard():
+            items = list(islice(iter(self._handles[item.target]), item.args[0]))
+        self._handles[item.out] = items
+        self._outputs[item.out] = plain(items)
+
+    def _do_step(self, item: Step) -> None:
+        for name, gradient in item.kwargs.items():
+            self._handles[name].grad = self._resolve(gradient)
+        with self._guard():
+            self._handles[item.target].step()
+
+    def _do_seed(self, item: Step) -> None:
+        torch.manual_seed(item.args[0])
+
+
+def plain(value: Any) -> Value:
+    """`value` with tensors detached, on the CPU and copied; what is not plain becomes `Opaque`."""
+    if type(value) in (Tensor, nn.Parameter):
+        return value.detach().to("cpu", copy=True).contiguous()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value] if isinstance(value, list) else tuple(plain(item) for item in value)
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: plain(item) for key, item in value.items()}
+    return Opaque(type(value).__name__)
+
+
+def _place(value: Value, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().to(device, copy=True)  # keeps the strides
+    if isinstance(value, tuple | list):
+        return type(value)(_place(item, device) for item in value)
+    return value
+
+
+def _bind(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """By name if the answer has these parameters, else by position: parameter names are the student's choice."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return args, dict(kwargs)
+    try:
+        signature.bind(*args, **kwargs)
+        return args, dict(kwargs)
+    except TypeError:
+        by_position = (*args, *kwargs.values())
+    try:
+        signature.bind(*by_position)
+    except TypeError as error:
+        wanted = ", ".join([*("…" for _ in args), *kwargs])
+        message = f"called with ({wanted}), but your signature is {signature}: {error}"
+        raise _Refused(Failure("signature", message)) from None
+    return by_position, {}
+
+
+def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device) -> dict[str, str]:
+    own = module.state_dict()
+    if all(name in own and own[name].shape == value.shape for name, value in weights.items()):
+        names = {name: name for name in weights}
+    else:
+        names = dict(zip(weights, own, strict=False))
+        shapes = [tuple(value.shape) for value in weights.values()]
+        if shapes != [tuple(value.shape) for value in own.values()]:
+            raise _Refused(Failure("output", parameter_table(weights, own)))
+    dtype = next((value.dtype for value in weights.values() if value.is_floating_point()), None)
+    module.to(device=device, dtype=dtype)
+    own = module.state_dict()
+    with torch.no_grad():
+        for name, mine in names.items():
+            own[mine].copy_(weights[name])
+    return names
+
+
+def parameter_table(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
+    """Expected and found parameters side by side; the first row that differs is marked."""
+    left = [f"{name} {tuple(value.shape)}" for name, value in expected.items()]
+    right = [f"{name} {tuple(value.shape)}" for name, value in got.items()]
+    width = max(map(len, left), default=0)
+    rows = ["the parameters don't fit (expected on the left, yours on the right):"]
+    marked = False
+    for index in range(max(len(left), len(right))):
+        one = left[index] if index < len(left) else "nothing"
+        other = right[index] if index < len(right) else "nothing"
+        differs = one.partition(" ")[2] != other.partition(" ")[2]
+        rows.append(f"  {one:<{width}}   {other}{'   ← first that differs' if differs and not marked else ''}")
+        marked = marked or differs
+    return "\n".join(rows)
+
+
+def _weights_like(output: Tensor) -> Tensor:
+    """A fixed, uneven weighting of the output's values, the same for every answer of this shape."""
+    pattern = torch.cos(0.7 * torch.arange(output.numel(), dtype=torch.float64) + 0.3)
+    return pattern.reshape(output.shape).to(output)
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors_in(item)
+
+
+def _share_memory(one: Tensor, other: Tensor) -> bool:
+    if one.numel() == 0 or other.numel() == 0 or one.device != other.device:
+        return False
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+
+
+def _identical(one: Tensor, other: Tensor) -> bool:
+    if one.dtype.is_floating_point:
+        return bool(torch.equal(one.nan_to_num(nan=0.5), other.detach().nan_to_num(nan=0.5)))
+    return bool(torch.equal(one, other))
+
+
+def _record(module: nn.Module, stages: list[Stage]) -> None:
+    for name, part in module.named_modules():
+        if name:
+            part.register_forward_hook(_hook(name, stages))
+
+
+def _hook(name: str, stages: list[Stage]) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+    def keep(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        stages.append(Stage(name, {"input": plain(inputs)}, {"output": plain(output)}))
+
+    return keep
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Switches off TF32, which would make float32 on a GPU less exact than the tolerance."""
+    matmul, convolution = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, convolution

@@ -1,0 +1,255 @@
+"""Decides: runs an exercise's cases through a runner, compares with the oracle, names the mistake.
+
+Knows nothing of notebooks, processes or clocks: those are the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from autograder.compare import Comparison, type_name
+from autograder.diagnose import diagnose
+from autograder.driver import exact_arithmetic, plain, run_case
+from autograder.spec import (
+    Case,
+    CaseResult,
+    Exercise,
+    Failure,
+    FirstWrongStage,
+    Mismatch,
+    Outputs,
+    Problem,
+    Rng,
+    SpecError,
+    SpeedResult,
+    Trace,
+    Verdict,
+)
+
+RunCase = Callable[[Case], Trace]
+STOPS_ALL = ("unsolved", "missing", "signature", "forbidden", "crashed")  # nothing is learnt from further cases
+MOST_TIMEOUTS = 1
+
+
+def judge(
+    exercise: Exercise,
+    run: RunCase,
+    *,
+    seed: int = 0,
+    device: torch.device | None = None,
+    run_stages: RunCase | None = None,
+) -> Verdict:
+    """The verdict on correctness; speed is judged apart, when an answer is right.
+
+    run: carries a case out on the answer. run_stages: likewise, recording the stages of a module.
+    """
+    device = device or torch.device("cpu")
+    with exact_arithmetic():
+        cases = list(exercise.cases(Rng(seed)))
+        results: list[CaseResult] = []
+        traces: list[Trace] = []
+        timeouts = 0
+        for case in cases:
+            trace = run(case)
+            if trace.failure is not None and trace.failure.kind in STOPS_ALL:
+                return _stopped(exercise, trace, trace.failure, len(cases), seed, device)
+            results.append(_result(exercise, case, trace, device))
+            traces.append(trace)
+            timeouts += trace.failure is not None and trace.failure.kind == "timeout"
+            if timeouts >= MOST_TIMEOUTS:
+                break
+        unjudged = len(cases) - len(results)
+        return _verdict(exercise, results, traces, unjudged, seed, device, run_stages)
+
+
+def _verdict(
+    exercise: Exercise,
+    results: list[CaseResult],
+    traces: list[Trace],
+    unjudged: int,
+    seed: int,
+    device: torch.device,
+    run_stages: RunCase | None,
+) -> Verdict:
+    right = unjudged == 0 and all(result.passed for result in results)
+    loudest = max(traces, key=lambda trace: trace.printed_lines)
+    failing = next((result for result in results if not result.passed), None)
+    diagnosis = None if right else diagnose(exercise, results, traces, device)
+    stage = None
+    if failing is not None and run_stages is not None and isinstance(exercise.oracle, type):
+        stage = first_wrong_stage(exercise, failing.case, run_stages, device)
+    notes = () if unjudged == 0 else (f"{unjudged} more cases were not run, since each might take as long",)
+    return Verdict(
+        exercise.id,
+        "right" if right else "not yet",
+        exercise.points,
+        points=_points(exercise, results, unjudged),
+        results=tuple(results),
+        diagnosis=diagnosis,
+        stage=stage,
+        operators=max(trace.operators for trace in traces),
+        seed=seed,
+        device=str(device),
+        printed_lines=loudest.printed_lines,
+        printed=loudest.printed,
+        notes=notes,
+    )
+
+
+def _stopped(
+    exercise: Exercise, trace: Trace, failure: Failure, cases: int, seed: int, device: torch.device
+) -> Verdict:
+    status = {"unsolved": "unsolved", "missing": "missing", "forbidden": "forbidden"}.get(failure.kind, "not yet")
+    return Verdict(
+        exercise.id,
+        status,  # type: ignore[arg-type]  # mypy doesn't follow literals through the dict
+        exercise.points,
+        failure=failure,
+        seed=seed,
+        device=str(device),
+        printed_lines=trace.printed_lines,
+        printed=trace.printed,
+        notes=(f"none of the {cases} cases could be judged",),
+    )
+
+
+def expected_outputs(exercise: Exercise, case: Case, device: torch.device) -> Outputs:
+    """What the oracle gives for a case, with the values worked out by hand in their place."""
+    trace = run_case(case, exercise.oracle, device=device)
+    if trace.failure is not None:
+        raise SpecError(f"{exercise.id}, case {case.name!r}: the oracle failed: {trace.failure.message}")
+    return {**trace.outputs, **case.expect}
+
+
+def _result(exercise: Exercise, case: Case, trace: Trace, device: torch.device) -> CaseResult:
+    outputs = expected_outputs(exercise, case, device)
+    problem = _problem(exercise, case, trace, outputs)
+    return CaseResult(case, problem, worth=_worth(exercise, case, outputs))
+
+
+def _problem(exercise: Exercise, case: Case, trace: Trace, outputs: Outputs) -> Problem | None:
+    broken = _broken_rule(exercise, trace)
+    if broken is not None:
+        return broken
+    mismatch = compare_outputs(exercise, case, outputs, trace.outputs)
+    if mismatch is None:
+        return None
+    if mismatch.path.startswith("gradient of") and mismatch.got is None:
+        wrt = mismatch.path.removeprefix("gradient of ")
+        return Problem("gradient", f"no gradient reaches {wrt}", mismatch=mismatch)
+    return Problem("mismatch", mismatch.message, mismatch=mismatch)
+
+
+def _broken_rule(exercise: Exercise, trace: Trace) -> Problem | None:
+    failure = trace.failure
+    if trace.changed:
+        return Problem("changed", f"your answer changed its input {', '.join(trace.changed)}")
+    if failure is not None:
+        if "leaf Variable that requires grad" in failure.message:
+            return Problem("changed", "your answer changed its input in place", failure=failure)
+        return Problem("failure", failure.message, failure=failure)
+    if trace.misplaced:
+        name, where = trace.misplaced[0]
+        return Problem("device", f"{name} is on {where}, but the inputs are not")
+    if trace.aliases and not exercise.may_alias:
+        output, name = trace.aliases[0]
+        return Problem("alias", f"your answer's {output} shares memory with its input {name}")
+    return None
+
+
+def compare_outputs(exercise: Exercise, case: Case, expected: Outputs, got: Outputs) -> Mismatch | None:
+    """How the measured outputs differ, or None."""
+    rule = Comparison(exercise.tolerance, case.terms, case.scale)
+    wanted = exercise.measure(case, expected)
+    try:
+        found = exercise.measure(case, got)
+    except Exception:
+        plain_difference = rule.outputs(expected, got)
+        if plain_difference is not None:
+            return plain_difference
+        kinds = ", ".join(f"{name}: {type_name(value)}" for name, value in got.items())
+        return Mismatch("type", "the result", None, None, f"what came can't be read ({kinds})")
+    return rule.outputs(wanted, found)
+
+
+def _worth(exercise: Exercise, case: Case, outputs: Outputs) -> float:
+    """0 if zeros, ones or the echoed input would pass this case: it proves nothing on its own."""
+    return 0.0 if any(passes_trivially(exercise, case, outputs, kind) for kind in TRIVIAL) else 1.0
+
+
+TRIVIAL = ("zeros", "ones", "echo")
+
+
+def trivial_outputs(case: Case, outputs: Outputs, kind: str) -> Outputs:
+    """Outputs of the right form that took no thought: zeros, ones, or the first input echoed."""
+    tensors = [value for value in case.inputs.values() if isinstance(value, torch.Tensor)]
+
+    def replaced(value: object) -> object:
+        if isinstance(value, torch.Tensor):
+            if kind == "echo":
+                return plain(tensors[0].to(value.dtype)) if tensors and tensors[0].shape == value.shape else value * 0
+            return torch.zeros_like(value) if kind == "zeros" else torch.ones_like(value)
+        if isinstance(value, bool):
+            return kind == "ones"
+        if isinstance(value, int | float):
+            return type(value)(kind == "ones")
+        if isinstance(value, tuple | list):
+            return type(value)(replaced(item) for item in value)
+        if isinstance(value, dict):
+            return {key: replaced(item) for key, item in value.items()}
+        return value
+
+    return {name: replaced(value) for name, value in outputs.items() if not name.startswith("gradient of")}
+
+
+def passes_trivially(exercise: Exercise, case: Case, outputs: Outputs, kind: str) -> bool:
+    """Whether trivial outputs would be taken for right, gradients left aside."""
+    forward = {name: value for name, value in outputs.items() if not name.startswith("gradient of")}
+    return compare_outputs(exercise, case, forward, trivial_outputs(case, outputs, kind)) is None
+
+
+def _points(exercise: Exercise, results: Sequence[CaseResult], unjudged: int) -> float:
+    """Points for correctness: all if every case passes, else a share of those cases that prove something."""
+    if unjudged == 0 and all(result.passed for result in results):
+        return float(exercise.points)
+    worth = sum(result.worth for result in results) + unjudged
+    earned = sum(result.worth for result in results if result.passed)
+    return round(PARTIAL * exercise.points * earned / worth, 2) if worth else 0.0
+
+
+PARTIAL = 0.5  # an answer that is wrong somewhere earns at most half
+SLOW = 0.8  # a right answer that is over its budget
+
+
+def with_speed(verdict: Verdict, speed: SpeedResult | None) -> Verdict:
+    """The verdict on a right answer, completed by its speed (None where there is no budget)."""
+    if verdict.status != "right":
+        return verdict
+    if speed is None:
+        return replace(verdict, status="accepted")
+    if speed.status == "over" or speed.over_memory:
+        return replace(verdict, status="slow", speed=speed, points=round(SLOW * verdict.max_points, 2))
+    return replace(verdict, status="accepted", speed=speed)
+
+
+def first_wrong_stage(
+    exercise: Exercise, case: Case, run_stages: RunCase, device: torch.device
+) -> FirstWrongStage | None:
+    """The first named submodule whose output differs from the oracle's of the same name, in order of execution."""
+    wanted = run_case(case, exercise.oracle, device=device, stages=True).stages
+    got = {stage.name: stage for stage in run_stages(case).stages}
+    rule = Comparison(exercise.tolerance, case.terms, case.scale)
+    agreed: list[str] = []
+    for stage in wanted:
+        own = got.get(stage.name)
+        if own is None:
+            continue
+        entered = rule.outputs(stage.inputs, own.inputs)
+        mismatch = entered or rule.outputs(stage.output, own.output)
+        if mismatch is not None:
+            return FirstWrongStage(stage.name, tuple(agreed), mismatch, entered_wrong=entered is not None)
+        agreed.append(stage.name)
+    return None

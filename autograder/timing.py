@@ -1,0 +1,201 @@
+"""Judges speed as a ratio to a baseline measured in the same run, interleaved, and says when it can't tell."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from autograder.driver import run_case
+from autograder.forbid import Watch
+from autograder.spec import Case, Exercise, Rng, Speed, SpeedResult
+
+GROUPS = 3  # the spread is that of the minima of three groups of rounds
+FEWEST, MOST = 6, 24  # rounds
+LONGEST = 4.0  # seconds of measuring
+HOPELESS = 4.0  # times the limit: one call settles it
+UNSTEADY = 1.5  # high over low beyond which the machine is too busy to judge
+Timed = Callable[[], float]
+
+
+def measure_speed(exercise: Exercise, answer: Callable[..., Any], device: torch.device, seed: int) -> SpeedResult | None:
+    """The answer's speed (and peak memory) against the exercise's budget, or None where there is none.
+
+    On the CPU the time is this process's CPU time with one torch thread; on a GPU it is device time.
+    """
+    budget = exercise.speed
+    if budget is None:
+        return None
+    case = budget.case(Rng(seed))
+    with torch.no_grad(), one_thread():
+        clock = _device_clock(device) if device.type == "cuda" else _cpu_clock
+        ours = _timed(case, answer, device, clock)
+        base = _timed(case, budget.baseline or exercise.oracle, device, clock)
+        pairs = _rounds(ours, base, budget)
+    with Watch() as watch:
+        run_case(case, answer, device=device)
+    memory = None
+    if exercise.memory is not None:
+        memory = peak_bytes(case, answer, device) / max(1, _input_bytes(case))
+    limit = exercise.memory.limit if exercise.memory else None
+    return _decide(pairs, budget, watch.operators, memory, limit)
+
+
+def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]]:
+    """Interleaved times, as few as decide: (answer, baseline) in seconds."""
+    base()
+    reference = min(base(), base())
+    first = ours()  # the warm-up, unless it is hopeless
+    if first > HOPELESS * budget.limit * reference and ours() > HOPELESS * budget.limit * reference:
+        return [(first, reference)] * GROUPS
+    pairs: list[tuple[float, float]] = []
+    end = time.monotonic() + LONGEST
+    while len(pairs) < MOST and (len(pairs) < FEWEST or time.monotonic() < end):
+        pairs.append((ours(), base()))
+        if len(pairs) >= FEWEST and len(pairs) % GROUPS == 0 and _clear(pairs, budget):
+            break
+    return pairs
+
+
+def _clear(pairs: list[tuple[float, float]], budget: Speed) -> bool:
+    _, low, high = _spread(pairs)
+    edges = [budget.limit] + ([budget.gold] if budget.gold is not None else [])
+    return high / low < UNSTEADY and not any(low <= edge <= high for edge in edges)
+
+
+def _spread(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """The ratio of the minima, with the lowest and highest of the groups'."""
+    groups = [pairs[start::GROUPS] for start in range(GROUPS)]
+    ratios = [min(a for a, _ in group) / min(b for _, b in group) for group in groups if group]
+    overall = min(a for a, _ in pairs) / min(b for _, b in pairs)
+    return overall, min(*ratios, overall), max(*ratios, overall)
+
+
+def _decide(
+    pairs: list[tuple[float, float]], budget: Speed, operators: int, memory: float | None, memory_limit: float | None
+) -> SpeedResult:
+    ratio, low, high = _spread(pairs)
+    if high <= budget.limit:
+        status = "within"
+    elif low > budget.limit:
+        status = "over"
+    elif high / low > UNSTEADY:
+        status = "inconclusive"
+    else:
+        status = "within" if ratio <= budget.limit else "over"
+    return SpeedResult(
+        status,  # type: ignore[arg-type]  # one of the three literals above
+        ratio,
+        low,
+        high,
+        budget.limit,
+        budget.gold,
+        budget.against or "the reference operator",
+        answer_ms=1e3 * statistics.median(a for a, _ in pairs),
+        operators=operators,
+        memory_ratio=memory,
+        memory_limit=memory_limit,
+    )
+
+
+def _timed(case: Case, answer: Callable[..., Any], device: torch.device, clock: Callable[[], Any]) -> Timed:
+    """A function that runs the case once and gives the seconds it took inside the answer's calls."""
+
+    def once() -> float:
+        spent: list[float] = []
+
+        @contextmanager
+        def guard() -> Iterator[None]:
+            stop = clock()
+            yield
+            spent.append(stop())
+
+        trace = run_case(case, answer, device=device, guard=guard)
+        if trace.failure is not None:
+            raise RuntimeError(f"the timed case failed: {trace.failure.message}")
+        return max(sum(spent), 1e-9)
+
+    return once
+
+
+def _cpu_clock() -> Callable[[], float]:
+    start = time.process_time_ns()
+    return lambda: (time.process_time_ns() - start) / 1e9
+
+
+def _device_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
+    def clock() -> Callable[[], float]:
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+
+        def stop() -> float:
+            end.record()
+            torch.cuda.synchronize(device)
+            return float(start.elapsed_time(end)) / 1e3
+
+        return stop
+
+    return clock
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread, so that CPU time means work and not waiting."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _LiveBytes(TorchDispatchMode):
+    """Adds up the storages that operators make, and takes off those that die."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.peak = 0
+        self._known: dict[int, weakref.ref[Any]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for item in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(item, torch.Tensor):
+                self._keep(item.untyped_storage())
+        return result
+
+    def _keep(self, storage: Any) -> None:
+        key = storage._cdata
+        if key in self._known:
+            return
+        size = storage.nbytes()
+
+        def gone(_: Any) -> None:
+            self._known.pop(key, None)
+            self.now -= size
+
+        self._known[key] = weakref.ref(storage, gone)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+
+
+def peak_bytes(case: Case, answer: Callable[..., Any], device: torch.device) -> int:
+    """The most bytes alive at once among the tensors that the answer made while the case ran."""
+    live = _LiveBytes()
+    run_case(case, answer, device=device, guard=lambda: live)
+    return live.peak
+
+
+def _input_bytes(case: Case) -> int:
+    return sum(value.nbytes for value in case.inputs.values() if isinstance(value, torch.Tensor))
+
+
