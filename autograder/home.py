@@ -92,8 +92,8 @@ def _place_copy(source: Path, target: Path) -> bool:
 def _place(content: bytes, target: Path) -> bool:
     """Write a new file whole or not at all. False if `target` exists, which is then left as it is."""
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    aside.write_bytes(content)
     try:
+        aside.write_bytes(content)
         return _move_without_overwriting(aside, target)
     finally:
         aside.unlink(missing_ok=True)
