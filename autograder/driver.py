@@ -65,6 +65,9 @@ class _Run:
                 self._inputs[name].requires_grad_()
         self._before = {name: value.detach().clone() for name, value in self._tensors()}
         self._handles: dict[str, Any] = {"subject": subject, **self._inputs}
+        for name, value in self._inputs.items():
+            if isinstance(value, Probe):  # made once; later inputs and steps refer to it by name
+                self._handles[name] = self._resolve(value)
         self._names: dict[str, dict[str, str]] = {}  # module handle -> weight's name in the case -> in the module
         self._outputs: Outputs = {}
         self._aliases: list[tuple[str, str]] = []
@@ -209,6 +212,12 @@ def _place(value: Value, device: torch.device) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_place(item, device) for item in value)
     return value
+
+
+def made_inputs(case: Case, device: torch.device) -> dict[str, Any]:
+    """A case's inputs as an answer gets them: tensors copied to the device, probes made."""
+    run = _Run(case, nullcontext, device, nullcontext, stages=False)
+    return {name: run._handles[name] for name in case.inputs}
 
 
 def _bind(

@@ -131,7 +131,7 @@ def _result(exercise: Exercise, case: Case, trace: Trace, device: torch.device) 
 
 
 def _problem(exercise: Exercise, case: Case, trace: Trace, outputs: Outputs) -> Problem | None:
-    broken = _broken_rule(exercise, trace)
+    broken = _broken_rule(exercise, case, trace)
     if broken is not None:
         return broken
     mismatch = compare_outputs(exercise, case, outputs, trace.outputs)
@@ -143,12 +143,15 @@ def _problem(exercise: Exercise, case: Case, trace: Trace, outputs: Outputs) -> 
     return Problem("mismatch", mismatch.message, mismatch=mismatch)
 
 
-def _broken_rule(exercise: Exercise, trace: Trace) -> Problem | None:
+def _broken_rule(exercise: Exercise, case: Case, trace: Trace) -> Problem | None:
     failure = trace.failure
     if trace.changed:
         return Problem("changed", f"your answer changed its input {', '.join(trace.changed)}")
     if failure is not None:
         if "leaf Variable that requires grad" in failure.message:
+            if any(item.verb == "step" for item in case.steps):
+                message = "parameters that record gradients can't be changed in place, except under torch.no_grad()"
+                return Problem("failure", message, failure=failure)
             return Problem("changed", "your answer changed its input in place", failure=failure)
         return Problem("failure", failure.message, failure=failure)
     if trace.misplaced:

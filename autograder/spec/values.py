@@ -19,7 +19,10 @@ class Ref:
 
 @dataclass(frozen=True)
 class Probe:
-    """A callable or small module that the driver knows by name (see `autograder.probes`)."""
+    """A callable or small module that the driver knows by name (see `autograder.probes`).
+
+    As an input of a case it is made once, and steps and later inputs mean that one by `Ref`.
+    """
 
     name: str
     options: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker."""
+"""The register of probes: a maker, known by its function name."""
 
 from __future__ import annotations
 
