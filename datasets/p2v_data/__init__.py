@@ -1,0 +1,37 @@
+"""Data for the course: each loader returns images with where they come from; importing this is quick."""
+
+from p2v_data.cifar import cifar10
+from p2v_data.dataset import ImageDataset, Provenance, Split
+from p2v_data.device import cores, device, threads
+from p2v_data.digits import digits, digits_8x8
+from p2v_data.errors import DataDamagedError, DataMissingError, DeviceError, FetchError, UserError
+from p2v_data.fashion import fashion
+from p2v_data.idx import read_idx
+from p2v_data.photographs import photograph, photograph_provenance, photographs
+from p2v_data.store import CatalogueRow, catalogue, data_folder, fetch
+
+__all__ = [
+    "CatalogueRow",
+    "DataDamagedError",
+    "DataMissingError",
+    "DeviceError",
+    "FetchError",
+    "ImageDataset",
+    "Provenance",
+    "Split",
+    "UserError",
+    "catalogue",
+    "cifar10",
+    "cores",
+    "data_folder",
+    "device",
+    "digits",
+    "digits_8x8",
+    "fashion",
+    "fetch",
+    "photograph",
+    "photograph_provenance",
+    "photographs",
+    "read_idx",
+    "threads",
+]
