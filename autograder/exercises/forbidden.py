@@ -15,3 +15,33 @@ CONVOLUTION = (
     "skimage",
     "cv2",
 )
+
+LOG_SOFTMAX = (
+    "aten::*log_softmax*",
+    "aten::*logsumexp*",
+    "aten::*logcumsumexp*",
+    "torch.nn.functional.log_softmax",
+    "torch.nn.LogSoftmax",
+    "torch.special.log_softmax",
+    "torch.distributions",
+    "scipy.special",
+)
+
+CROSS_ENTROPY = (
+    *LOG_SOFTMAX,
+    "aten::*nll_loss*",
+    "aten::*cross_entropy*",
+    "torch.nn.functional.nll_loss",
+    "torch.nn.functional.cross_entropy",
+    "torch.nn.functional.multi_margin_loss",
+    "torch.nn.NLLLoss*",
+    "torch.nn.CrossEntropyLoss",
+)
+
+INITIALISERS = ("torch.nn.init", "torch.nn.Linear", "torch.nn.Conv*")
+
+OPTIMISERS = ("torch.optim", "aten::_fused_*", "torch._fused_*")
+
+TRAINERS = ("lightning", "pytorch_lightning", "ignite", "skorch", "fastai")
+
+METRICS = ("sklearn", "torchmetrics", "torcheval", "ignite", "torch_geometric", "monai")
