@@ -9,13 +9,9 @@ import torch
 from torch import Tensor
 
 from autograder.spec import Mismatch, Opaque, Tolerance, Value
+from autograder.spec.verdict import MismatchKind
 
 FLOAT_EPS = torch.finfo(torch.float32).eps  # Python floats mostly come from float32 tensors
-
-
-def allowed_error(dtype: torch.dtype, scale: float, terms: int, tolerance: Tolerance) -> float:
-    """The largest difference that rounding explains: factor · eps · (4 + √terms) · scale."""
-    return tolerance.factor * torch.finfo(dtype).eps * (4.0 + math.sqrt(terms)) * scale
 
 
 class Comparison:
@@ -89,15 +85,12 @@ class Comparison:
         return None
 
     def _numbers(self, expected: float, got: float, path: str) -> Mismatch | None:
-        if isinstance(expected, int):
-            allowed = 0.0
-        else:
-            allowed = self._allowed(path, FLOAT_EPS, abs(expected))
+        allowed = 0.0 if isinstance(expected, int) else self._allowed(path, FLOAT_EPS, abs(expected))
         if expected == got or abs(expected - got) <= allowed:
             return None
         if self._lenient and math.isnan(expected) and math.isnan(got):
             return None
-        kind = "value" if math.isfinite(got) else "nonfinite"
+        kind: MismatchKind = "value" if math.isfinite(got) else "nonfinite"
         return Mismatch(
             kind,
             path,
@@ -154,7 +147,7 @@ def _element_mismatch(
     worst = int(difference.argmax())
     where = tuple(int(index) for index in torch.unravel_index(torch.tensor(worst), expected.shape))
     bad = int((~got.isfinite()).sum()) if got.dtype.is_floating_point else 0
-    kind = "nonfinite" if bad and bool(expected.isfinite().all()) else "value"
+    kind: MismatchKind = "nonfinite" if bad and bool(expected.isfinite().all()) else "value"
     if kind == "nonfinite":
         message = f"{bad} of {got.numel()} values are NaN or infinite"
     else:

@@ -35,9 +35,7 @@ def diagnose(
     return Diagnosis(wrong.name, wrong.says, wrong.look, explains=len(failing))
 
 
-def _explains(
-    exercise: Exercise, wrong: Wrong, failing: Sequence[tuple[Case, Trace]], device: torch.device
-) -> bool:
+def _explains(exercise: Exercise, wrong: Wrong, failing: Sequence[tuple[Case, Trace]], device: torch.device) -> bool:
     """Whether the mistake reproduces every failing case, at least one of them by its values."""
     by_values = [case for case, trace in failing if trace.failure is None]
     return bool(by_values) and all(_same(exercise, wrong, case, trace, device) for case, trace in failing)

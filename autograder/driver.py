@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any
@@ -93,7 +93,9 @@ class _Run:
         )
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        return ((name, value) for name, value in self._inputs.items() if isinstance(value, Tensor))
+        for name, value in self._inputs.items():
+            if isinstance(value, Tensor):
+                yield name, value
 
     def _resolve(self, value: Value) -> Any:
         if isinstance(value, Ref):
@@ -150,13 +152,11 @@ class _Run:
     def _do_backward(self, item: Step) -> None:
         output = self._handles[item.target]
         places = [(f"gradient of {name}", tensor) for name in item.args for name, tensor in self._leaves(name)]
+        found: Sequence[Tensor | None] = [None] * len(places)
         if isinstance(output, Tensor) and output.requires_grad:
+            tensors = [tensor for _, tensor in places]
             with self._guard():
-                found = torch.autograd.grad(
-                    output, [tensor for _, tensor in places], _weights_like(output), allow_unused=True
-                )
-        else:
-            found = tuple(None for _ in places)
+                found = torch.autograd.grad(output, tensors, _weights_like(output), allow_unused=True)
         for (name, _), gradient in zip(places, found, strict=True):
             self._outputs[name] = plain(gradient)
 

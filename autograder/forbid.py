@@ -78,7 +78,7 @@ class _Operators(TorchDispatchMode):
     """Sees the operators that reach the dispatcher."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._watch = watch
 
     def __torch_dispatch__(
@@ -144,5 +144,3 @@ def _dotted_names(node: ast.AST, aliases: Mapping[str, str]) -> Iterator[str]:
             yield ".".join([aliases[inner.id], *reversed(parts)])
     elif isinstance(node, ast.Name) and node.id in aliases and aliases[node.id].count("."):
         yield aliases[node.id]
-
-

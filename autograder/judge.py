@@ -28,6 +28,7 @@ from autograder.spec import (
     Trace,
     Verdict,
 )
+from autograder.spec.verdict import Status
 
 RunCase = Callable[[Case], Trace]
 STOPS_ALL = ("unsolved", "missing", "signature", "forbidden", "crashed")  # nothing is learnt from further cases
@@ -102,10 +103,11 @@ def _verdict(
 def _stopped(
     exercise: Exercise, trace: Trace, failure: Failure, cases: int, seed: int, device: torch.device
 ) -> Verdict:
-    status = {"unsolved": "unsolved", "missing": "missing", "forbidden": "forbidden"}.get(failure.kind, "not yet")
+    statuses: dict[str, Status] = {"unsolved": "unsolved", "missing": "missing", "forbidden": "forbidden"}
+    status = statuses.get(failure.kind, "not yet")
     return Verdict(
         exercise.id,
-        status,  # type: ignore[arg-type]  # mypy doesn't follow literals through the dict
+        status,
         exercise.points,
         failure=failure,
         seed=seed,

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import autograder.exercises
 from autograder.spec import Exercise, SpecError
@@ -22,7 +22,7 @@ def lessons() -> tuple[str, ...]:
     return tuple(sorted(item.name for item in pkgutil.iter_modules(autograder.exercises.__path__) if item.ispkg))
 
 
-@lru_cache(maxsize=None)
+@cache
 def exercises(lesson: str) -> tuple[Exercise, ...]:
     """A lesson's exercises, in the order of its modules and their lists."""
     if lesson not in lessons():

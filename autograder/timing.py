@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autograder.driver import run_case
 from autograder.forbid import Watch
 from autograder.spec import Case, Exercise, Rng, Speed, SpeedResult
+from autograder.spec.verdict import SpeedStatus
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
 FEWEST, MOST = 6, 24  # rounds
@@ -24,7 +25,9 @@ UNSTEADY = 1.5  # high over low beyond which the machine is too busy to judge
 Timed = Callable[[], float]
 
 
-def measure_speed(exercise: Exercise, answer: Callable[..., Any], device: torch.device, seed: int) -> SpeedResult | None:
+def measure_speed(
+    exercise: Exercise, answer: Callable[..., Any], device: torch.device, seed: int
+) -> SpeedResult | None:
     """The answer's speed (and peak memory) against the exercise's budget, or None where there is none.
 
     On the CPU the time is this process's CPU time with one torch thread; on a GPU it is device time.
@@ -81,6 +84,7 @@ def _decide(
     pairs: list[tuple[float, float]], budget: Speed, operators: int, memory: float | None, memory_limit: float | None
 ) -> SpeedResult:
     ratio, low, high = _spread(pairs)
+    status: SpeedStatus
     if high <= budget.limit:
         status = "within"
     elif low > budget.limit:
@@ -90,7 +94,7 @@ def _decide(
     else:
         status = "within" if ratio <= budget.limit else "over"
     return SpeedResult(
-        status,  # type: ignore[arg-type]  # one of the three literals above
+        status,
         ratio,
         low,
         high,
@@ -159,7 +163,7 @@ class _LiveBytes(TorchDispatchMode):
     """Adds up the storages that operators make, and takes off those that die."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.now = 0
         self.peak = 0
         self._known: dict[int, weakref.ref[Any]] = {}
@@ -197,5 +201,3 @@ def peak_bytes(case: Case, answer: Callable[..., Any], device: torch.device) -> 
 
 def _input_bytes(case: Case) -> int:
     return sum(value.nbytes for value in case.inputs.values() if isinstance(value, torch.Tensor))
-
-

@@ -117,7 +117,7 @@ def of_call(
     unknown = [key for key in gradients if key not in inputs]
     if unknown:
         raise ValueError(f"case {name!r}: gradients of {unknown}, but the inputs are {list(inputs)}")
-    steps = [call("out", **{key: Ref(key) for key in inputs})]
+    steps = [Step("call", out="out", kwargs={key: Ref(key) for key in inputs})]
     if gradients:
         steps.append(backward("out", *gradients))
     by_hand = {} if expect is None else {"out": expect}

@@ -1,0 +1,97 @@
+"""Keeps an answer within its time, and its output within reason."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from autograder.failures import TimeLimit
+
+AGAIN = 0.2  # seconds until the limit is raised once more, for code that catches everything
+KEPT_LINES = 5
+KEPT_WIDTH = 160
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises `TimeLimit` in this thread when the time is up, and again until the block is left."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        with _by_signal(seconds):
+            yield
+    else:
+        with _by_thread(seconds):
+            yield
+
+
+@contextlib.contextmanager
+def _by_signal(seconds: float) -> Iterator[None]:
+    def ring(_: int, __: FrameType | None) -> None:
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _by_thread(seconds: float) -> Iterator[None]:
+    """Where there are no alarms (Windows) or in a thread: works between two bytecodes, not inside a long call."""
+    target = ctypes.c_ulong(threading.get_ident())
+    left = threading.Event()
+
+    def ring() -> None:
+        wait = seconds
+        while not left.wait(wait):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeLimit))
+            wait = AGAIN
+
+    threading.Thread(target=ring, daemon=True).start()
+    try:
+        yield
+    finally:
+        left.set()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
+
+
+class Printed(io.TextIOBase):
+    """A stream that counts lines and keeps the first few."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._kept = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.lines += text.count("\n")
+        if len(self._kept) < KEPT_LINES * KEPT_WIDTH:
+            self._kept += text[: KEPT_LINES * KEPT_WIDTH]
+        return len(text)
+
+    @property
+    def first(self) -> str:
+        """The first lines, each cut to a readable width."""
+        return "\n".join(line[:KEPT_WIDTH] for line in self._kept.splitlines()[:KEPT_LINES])
+
+
+@contextlib.contextmanager
+def captured(*, live: bool = False) -> Iterator[Printed]:
+    """Collects what is printed instead of showing it; with `live`, it is shown as well as ever."""
+    printed = Printed()
+    if live:
+        yield printed
+        return
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        yield printed
+    sys.stdout.flush()
