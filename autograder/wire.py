@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.spec import Case, Failure, Line, Opaque, Probe, Ref, Stage, Step, Trace
+from autograder.spec import Case, Failure, Line, Opaque, Probe, Ref, SpeedResult, Stage, Step, Trace
 
-KINDS: dict[str, type] = {kind.__name__: kind for kind in (Case, Step, Ref, Probe, Opaque, Trace, Failure, Line, Stage)}
+KINDS: dict[str, type] = {
+    kind.__name__: kind for kind in (Case, Step, Ref, Probe, Opaque, Trace, Failure, Line, Stage, SpeedResult)
+}
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (

@@ -1,0 +1,139 @@
+"""Cuts out of a notebook's cells what one definition needs, and nothing that runs for its own sake."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell: where it stands ("cell 14") and its source."""
+
+    place: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A top-level statement: what it binds, what it reads, and its text."""
+
+    cell: Cell
+    node: ast.stmt
+    binds: frozenset[str]
+    reads: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """The statement as written, decorators included."""
+        lines = self.cell.source.splitlines()
+        return "\n".join(lines[first_line(self.node) - 1 : self.node.end_lineno])
+
+
+def first_line(node: ast.stmt) -> int:
+    """The first line of a statement, counting decorators."""
+    decorators = getattr(node, "decorator_list", [])
+    return int(min([node.lineno, *(item.lineno for item in decorators)]))
+
+
+def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
+    """The top-level statements of all cells that are Python; magics are left out, broken cells skipped."""
+    for cell in cells:
+        source = without_magics(cell.source)
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        clean = Cell(cell.place, source)
+        for node in tree.body:
+            yield Statement(clean, node, frozenset(_bound(node)), frozenset(_read(node)))
+
+
+def without_magics(source: str) -> str:
+    """The source with IPython's line magics and shell lines blanked (line numbers stay); cell magics blank it all."""
+    lines = source.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("%%"):
+        return ""
+    kept = ("" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines)
+    return "\n".join(kept)
+
+
+def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> list[Statement]:
+    """The statements that the definition of `name` needs, in order; empty if nothing defines it.
+
+    given: names that are provided from elsewhere, so that their definitions are left out.
+    Every binding of a needed name is kept, since a later one may build on an earlier.
+    """
+    every = list(statements(cells))
+    provided = set(given) - {name}
+    wanted, known = {name}, set[str]()
+    kept: set[int] = set()
+    while wanted - known:
+        current = (wanted - known).pop()
+        known.add(current)
+        for index, item in enumerate(every):
+            if current in item.binds and not _only_provides(item, provided):
+                kept.add(index)
+                wanted |= item.reads - provided - BUILTINS
+    return [every[index] for index in sorted(kept)]
+
+
+BUILTINS = frozenset(dir(builtins))
+
+
+def _only_provides(item: Statement, provided: set[str]) -> bool:
+    return bool(item.binds) and item.binds <= provided
+
+
+def source_of(found: Sequence[Statement]) -> str:
+    """A module's text from the statements: imports first, each once, then the rest in order."""
+    imports = list(dict.fromkeys(item.text for item in found if isinstance(item.node, ast.Import | ast.ImportFrom)))
+    rest = [item.text for item in found if not isinstance(item.node, ast.Import | ast.ImportFrom)]
+    parts = ["\n".join(imports)] if imports else []
+    return "\n\n\n".join([*parts, *rest]) + "\n"
+
+
+def defines(cells: Iterable[Cell], name: str) -> bool:
+    """Whether any cell binds `name` at its top level other than by importing it."""
+    return any(
+        name in item.binds and not isinstance(item.node, ast.Import | ast.ImportFrom) for item in statements(cells)
+    )
+
+
+def is_stub(found: Sequence[Statement], name: str) -> bool:
+    """Whether the last definition of `name` is a function that only says it isn't solved."""
+    last = next((item.node for item in reversed(found) if name in item.binds), None)
+    if not isinstance(last, ast.FunctionDef):
+        return False
+    body = [item for item in last.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
+    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+        return
+    for item in ast.walk(node):
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store | ast.Del):
+            yield item.id
+        elif isinstance(item, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in item.names)
+        elif isinstance(item, ast.FunctionDef | ast.ClassDef):
+            yield item.name
+        elif isinstance(item, ast.Attribute | ast.Subscript) and isinstance(item.ctx, ast.Store):
+            base: ast.expr = item
+            while isinstance(base, ast.Attribute | ast.Subscript):
+                base = base.value
+            if isinstance(base, ast.Name):
+                yield base.id
+
+
+def _read(node: ast.stmt) -> Iterator[str]:
+    for item in ast.walk(node):
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Load):
+            yield item.id
+        elif isinstance(item, ast.Constant) and isinstance(item.value, str) and item.value.isidentifier():
+            yield item.value  # a name in a string annotation

@@ -1,0 +1,228 @@
+"""Runs an answer in a process of its own, with limits: one child per exercise, so that what breaks costs only that.
+
+The child is forked from a server that has imported torch and never computes (where the system can fork; else it
+is started afresh). Plain values go in and come out as bytes; nothing from the child is ever unpickled.
+This is no sandbox: the code that runs here is trusted not to attack the machine.
+"""
+
+from __future__ import annotations
+
+import linecache
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+import torch
+
+from autograder import failures, mine, references, registry, wire
+from autograder.forbid import find_in_source
+from autograder.runner import in_this_process, timeout
+from autograder.slicing import Cell, Statement, first_line, needed
+from autograder.spec import Case, Exercise, Failure, SpeedResult, Trace
+
+GRACE = 3.0  # seconds past the answer's own limit until the child is killed
+START = 60.0  # seconds for the first child, which waits until torch is imported
+MOST_BYTES = 256 << 20
+EXTRA_MEMORY = 4 << 30  # address space beyond what torch itself has mapped
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a child needs to know. library: the student's own folder, or "" for references only."""
+
+    exercise_id: str
+    cells: tuple[tuple[str, str], ...]
+    library: str = ""
+
+
+class Worker:
+    """A child that runs one exercise's cases on one answer. Use as a context."""
+
+    def __init__(self, exercise: Exercise, cells: Sequence[Cell], library: Path | None = None) -> None:
+        self._exercise = exercise
+        job = Job(exercise.id, tuple((cell.place, cell.source) for cell in cells), str(library or ""))
+        context = _context()
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, job), daemon=True)
+        with _no_main_module():
+            self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def prepare(self) -> Failure | None:
+        """Defines the answer in the child; the failure if that doesn't work."""
+        reply = self._reply(START)
+        self._ready = True
+        if isinstance(reply, Failure):
+            return reply
+        return None if reply == "ready" else Failure("crashed", "the answer's process sent something unreadable")
+
+    def run(self, case: Case) -> Trace:
+        """Carries a case out in the child."""
+        if not self._ready:
+            failure = self.prepare()
+            if failure is not None:
+                return Trace(failure=failure)
+        reply = self._ask(case, self._exercise.time_limit + GRACE)
+        if isinstance(reply, Trace):
+            return reply
+        if isinstance(reply, Failure) and reply.kind == "timeout":
+            return Trace(failure=timeout(self._exercise, case))
+        return Trace(failure=reply if isinstance(reply, Failure) else Failure("crashed", "unreadable output"))
+
+    def speed(self, seed: int) -> SpeedResult | None:
+        """Times the answer in the child; None where there is no budget or it can't be measured."""
+        if self._exercise.speed is None:
+            return None
+        reply = self._ask({"speed": seed}, 10 * self._exercise.time_limit)
+        return reply if isinstance(reply, SpeedResult) else None
+
+    def _ask(self, message: Any, seconds: float) -> Any:
+        try:
+            self._connection.send_bytes(wire.encode(message))
+        except (OSError, ValueError):
+            return self._ending()
+        return self._reply(seconds)
+
+    def _reply(self, seconds: float) -> Any:
+        try:
+            if not self._connection.poll(seconds):
+                self._process.kill()
+                return Failure("timeout", f"no answer after {seconds:g} s")
+            return wire.decode(self._connection.recv_bytes(MOST_BYTES))
+        except (EOFError, OSError):
+            return self._ending()
+        except wire.WireError:
+            self._process.kill()
+            return Failure("crashed", "your answer's process sent something unreadable")
+
+    def _ending(self) -> Failure:
+        self._process.join(GRACE)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            why = {-9: "it was killed, most likely for using too much memory", -11: "a segmentation fault"}
+            return Failure("crashed", f"your answer's process ended: {why.get(code, f'signal {-code}')}")
+        return Failure("crashed", "your answer ended its own process (does it call exit?)")
+
+
+def _context() -> Any:
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+def warm_up() -> None:
+    """Starts the server that children are forked from, so that the first one is quick too."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        _context()
+        with _no_main_module():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hides the main program, which multiprocessing would otherwise run again in each child."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _serve(connection: Connection, job: Job) -> None:
+    """The child: defines the answer, then carries out case after case."""
+    _limit_resources()
+    exercise = registry.find(job.exercise_id)
+    found = define(exercise, [Cell(*cell) for cell in job.cells], Path(job.library) if job.library else None)
+    if isinstance(found, Failure):
+        connection.send_bytes(wire.encode(found))
+        return
+    connection.send_bytes(wire.encode("ready"))
+    cpu = torch.device("cpu")
+    run = in_this_process(exercise, found, cpu)
+    while True:
+        try:
+            message = wire.decode(connection.recv_bytes())
+        except EOFError:
+            return
+        if isinstance(message, Case):
+            reply: Any = run(message)
+        else:
+            from autograder.timing import measure_speed
+
+            reply = measure_speed(exercise, found, cpu, message["speed"])
+        connection.send_bytes(wire.encode(reply))
+
+
+def _limit_resources() -> None:
+    torch.set_num_threads(1)
+    os.chdir(tempfile.gettempdir())
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    if sys.platform == "linux":
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + EXTRA_MEMORY, mapped + EXTRA_MEMORY))
+
+
+def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> Any:
+    """Runs what the answer's definition needs, and nothing else; gives the answer, or a Failure.
+
+    What it `needs` of other exercises comes from `library` (the student's accepted answers), else the reference.
+    """
+    mine.install(mine.Library(library or Path(os.devnull), references.reference, notify=lambda _: None))
+    needs = {need.partition(".")[2]: need.partition(".")[0] for need in exercise.needs}
+    chosen = needed(cells, exercise.name, given=needs)
+    if not chosen:
+        return Failure("missing", f"no cell defines {exercise.name}")
+    for item in chosen:
+        hit = find_in_source(item.text, exercise.forbidden, item.cell.place)
+        if hit is not None:
+            return Failure("forbidden", hit[0], (hit[1],))
+    module = ModuleType("answer")
+    sys.modules["answer"] = module
+    try:
+        for name, lesson in needs.items():
+            setattr(module, name, getattr(__import__(f"mine.{lesson}", fromlist=[name]), name))
+        for item in chosen:
+            _execute(item, module)
+    except (Exception, SystemExit) as error:
+        return failures.of_exception(error)
+    answer = getattr(module, exercise.name, None)
+    return answer if callable(answer) else Failure("missing", f"{exercise.name} is not a function or class")
+
+
+def _execute(item: Statement, module: ModuleType) -> None:
+    filename = f"<{item.cell.place}>"
+    linecache.cache[filename] = (len(item.cell.source), None, item.cell.source.splitlines(keepends=True), filename)
+    text = "\n" * (first_line(item.node) - 1) + item.text
+    exec(compile(text, filename, "exec"), module.__dict__)
