@@ -33,15 +33,14 @@ CROSS_ENTROPY = (
     "aten::*cross_entropy*",
     "torch.nn.functional.nll_loss",
     "torch.nn.functional.cross_entropy",
-    "torch.nn.functional.multi_margin_loss",
     "torch.nn.NLLLoss*",
     "torch.nn.CrossEntropyLoss",
 )
 
-INITIALISERS = ("torch.nn.init", "torch.nn.Linear", "torch.nn.Conv*")
+INITIALISERS = ("torch.nn.init",)
 
 OPTIMISERS = ("torch.optim", "aten::_fused_*", "torch._fused_*")
 
 TRAINERS = ("lightning", "pytorch_lightning", "ignite", "skorch", "fastai")
 
-METRICS = ("sklearn", "torchmetrics", "torcheval", "ignite", "torch_geometric", "monai")
+METRICS = ("sklearn", "torchmetrics", "torcheval", "ignite")
