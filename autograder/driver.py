@@ -131,13 +131,17 @@ class _Run:
             self._stages.clear()  # the last call's stages are the ones compared
         result = self._invoke(item)
         self._handles[item.out] = result
-        self._outputs[item.out] = plain(result)
+        self._keep(item.out, result)
+
+    def _keep(self, out: str, result: Any) -> None:
+        """Makes `result` the output `out`, and notes where it lies."""
+        self._outputs[out] = plain(result)
         for tensor in _tensors_in(result):
             if tensor.device.type != self._device.type:
-                self._misplaced.append((item.out, str(tensor.device)))
+                self._misplaced.append((out, str(tensor.device)))
             for name, value in self._tensors():
                 if name not in self._moving and _share_memory(tensor, value):
-                    self._aliases.append((item.out, name))
+                    self._aliases.append((out, name))
 
     def _do_load(self, item: Step) -> None:
         module = self._handles[item.target]
@@ -181,7 +185,7 @@ class _Run:
         with self._guard():
             items = list(islice(iter(self._handles[item.target]), item.args[0]))
         self._handles[item.out] = items
-        self._outputs[item.out] = plain(items)
+        self._keep(item.out, items)
 
     def _do_step(self, item: Step) -> None:
         for name, gradient in item.kwargs.items():
@@ -191,6 +195,9 @@ class _Run:
 
     def _do_seed(self, item: Step) -> None:
         torch.manual_seed(item.args[0])
+
+    def _do_draw(self, item: Step) -> None:
+        self._outputs[item.out] = float(torch.rand(()))
 
 
 def plain(value: Any) -> Value:

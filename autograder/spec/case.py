@@ -8,8 +8,8 @@ from typing import Literal
 
 from autograder.spec.values import Ref, Value
 
-Verb = Literal["new", "load", "mode", "call", "backward", "state", "iterate", "step", "seed"]
-VERBS: tuple[str, ...] = ("new", "load", "mode", "call", "backward", "state", "iterate", "step", "seed")
+Verb = Literal["new", "load", "mode", "call", "backward", "state", "iterate", "step", "seed", "draw"]
+VERBS: tuple[str, ...] = ("new", "load", "mode", "call", "backward", "state", "iterate", "step", "seed", "draw")
 SUBJECT = "subject"  # the handle of the answer under test
 
 
@@ -68,6 +68,11 @@ def step(target: str, gradients: Mapping[str, Value]) -> Step:
 def seed(value: int) -> Step:
     """Seeds torch's global generator."""
     return Step("seed", args=(value,))
+
+
+def draw(out: str) -> Step:
+    """The next number of torch's global generator, as output `out`: shows whether the answer moved it."""
+    return Step("draw", out=out)
 
 
 @dataclass(frozen=True)
