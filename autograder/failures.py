@@ -14,6 +14,7 @@ from autograder.spec import Failure, Line
 
 HERE = str(Path(__file__).resolve().parent)
 LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), HERE})
+DRIVER = str(Path(HERE) / "driver.py")
 MOST_LINES = 4
 
 
@@ -47,8 +48,14 @@ def of_exception(error: BaseException) -> Failure:
 
 def caller_lines() -> tuple[Line, ...]:
     """The student's lines on the present call stack, innermost last."""
-    frames = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_stack(sys._getframe(1))]
-    return tuple(_line(name, number) for name, number in reversed(frames) if is_student_file(name))[-MOST_LINES:]
+    lines: list[Line] = []
+    for frame, number in traceback.walk_stack(sys._getframe(1)):
+        name = frame.f_code.co_filename
+        if name == DRIVER:
+            break  # what called the check is no part of the answer
+        if is_student_file(name):
+            lines.append(_line(name, number))
+    return tuple(reversed(lines[:MOST_LINES]))
 
 
 def is_student_file(filename: str) -> bool:

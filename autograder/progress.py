@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 FILE = "progress.jsonl"
@@ -15,7 +16,10 @@ IDLE = 15 * 60  # seconds without an event that count as a break
 
 @dataclass(frozen=True)
 class Standing:
-    """How far one exercise is. status: "solved", "tried" or "new". tier: "gold" or "". checks: how often it was checked."""
+    """How far one exercise is.
+
+    status: "solved", "tried" or "new". tier: "gold" or "". checks: how often it was checked.
+    """
 
     id: str
     status: str = "new"
@@ -83,7 +87,7 @@ class Progress:
             for event in self.events()
             if str(event["exercise"]).partition(".")[0] == lesson and "time" in event
         ]
-        gaps = (later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        gaps = (later - earlier for earlier, later in pairwise(times))
         return sum(gap for gap in gaps if 0 < gap < IDLE)
 
 

@@ -6,6 +6,7 @@ The judge never imports the solutions by name, so that a class release can leave
 from __future__ import annotations
 
 import importlib
+import inspect
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -27,3 +28,8 @@ def reference(lesson: str, name: str) -> Any:
         except (ImportError, AttributeError):
             continue
     raise LookupError(f"no reference for {lesson}.{name} is installed")
+
+
+def source(lesson: str, name: str) -> str:
+    """The reference's text. Raises LookupError where it isn't installed."""
+    return inspect.getsource(reference(lesson, name))

@@ -65,7 +65,7 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
     """The statements that the definition of `name` needs, in order; empty if nothing defines it.
 
     given: names that are provided from elsewhere, so that their definitions are left out.
-    Every binding of a needed name is kept, since a later one may build on an earlier.
+    Of several bindings of a name, the last counts, with those before that it builds on (`f = faster(f)`).
     """
     every = list(statements(cells))
     provided = set(given) - {name}
@@ -74,11 +74,23 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
     while wanted - known:
         current = (wanted - known).pop()
         known.add(current)
-        for index, item in enumerate(every):
+        for index in range(len(every) - 1, -1, -1):
+            item = every[index]
             if current in item.binds and not _only_provides(item, provided):
                 kept.add(index)
                 wanted |= item.reads - provided - BUILTINS
+                if _replaces(item, current):
+                    break
     return [every[index] for index in sorted(kept)]
+
+
+def _replaces(item: Statement, name: str) -> bool:
+    """Whether a statement binds `name` without regard to what it was before."""
+    node = item.node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+        return True
+    plain = isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
+    return plain and name not in item.reads
 
 
 BUILTINS = frozenset(dir(builtins))

@@ -1,0 +1,180 @@
+"""What notebooks import: `check`, `hint`, `case`, `compare`, `progress`, `reveal`, `start` and `LiveCurve`."""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+
+from autograder import display, references, registry, report, worker
+from autograder.live import LiveCurve
+from autograder.registry import UnknownExercise
+from autograder.session import Session, open_session
+from autograder.spec import Case, Exercise, Rng, Verdict
+
+__all__ = ["LiveCurve", "case", "check", "compare", "hint", "progress", "reveal", "start"]
+
+Target = str | Callable[..., Any]
+
+
+class NotAccepted(AssertionError):
+    """Raised by `check` while nbgrader validates or grades, so that its verdict is true."""
+
+
+class NotRunYet:
+    """Stands for an exercise whose cell hasn't been run."""
+
+    def __init__(self, exercise_id: str) -> None:
+        self.exercise_id = exercise_id
+        self.__name__ = exercise_id.partition(".")[2]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"the cell that defines {self.__name__} hasn't been run yet: run it first")
+
+    def __repr__(self) -> str:
+        return f"<{self.exercise_id}: its cell hasn't been run yet>"
+
+
+@cache
+def session() -> Session:
+    """This process's session."""
+    return open_session(display.shell())
+
+
+def start(lesson: str) -> None:
+    """Prepares a notebook: accepted answers are there again after a restart, names of others say what to run."""
+    here = session()
+    worker.warm_up()
+    if here.shell is None:
+        return
+    names = here.shell.user_ns
+    for exercise in registry.exercises(lesson):
+        if exercise.name not in names:
+            own = here.library.has(exercise)
+            names[exercise.name] = here.library.get(lesson, exercise.name) if own else NotRunYet(exercise.id)
+    here.progress.add("start", f"{lesson}.")
+
+
+def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int = 0) -> None:
+    """Judges an answer and says what is right, what exactly is wrong, and how fast it is.
+
+    check(conv2d) finds the exercise by the function's name; check("lenet.conv2d", f) takes any function.
+    seed: draws other cases; the same seed gives the same ones.
+    """
+    found = _resolve(target, answer)
+    if found is None:
+        return
+    exercise, candidate = found
+    with display.Panel() as panel:
+        verdict = session().judge(exercise, candidate, seed, lambda verdict: panel.show(verdict, exercise))
+    if os.environ.get("NBGRADER_EXECUTION") in ("validate", "autograde"):
+        if verdict.status != "accepted":
+            raise NotAccepted(report.text(verdict, exercise))
+    elif verdict.status != "accepted":
+        display.hint_button(exercise, lambda: _next_hint(exercise))
+
+
+def hint(target: Target, number: int | None = None) -> None:
+    """Shows the next hint of an exercise, or the one with this number."""
+    found = _resolve(target, None)
+    if found is None:
+        return
+    exercise = found[0]
+    if number is None:
+        display.say(_next_hint(exercise))
+    elif 1 <= number <= len(exercise.hints):
+        session().progress.add("hint", exercise.id, number=number)
+        display.say(report.hint_text(exercise, number))
+    else:
+        display.say(f"{exercise.id} has hints 1 to {len(exercise.hints)}.")
+
+
+def _next_hint(exercise: Exercise) -> str:
+    used = session().progress.standing(exercise.id).hints
+    number = min(used + 1, len(exercise.hints))
+    session().progress.add("hint", exercise.id, number=number)
+    return report.hint_text(exercise, number)
+
+
+def case(target: Target) -> Any:
+    """The inputs of the first failing case of the last check (else of the first case), to experiment with.
+
+    conv2d(*case(conv2d)) runs it; case(conv2d).x is one of them.
+    """
+    found = _resolve(target, None)
+    if found is None:
+        return None
+    exercise = found[0]
+    verdict = session().last.get(exercise.id)
+    failing = verdict.first_failing if verdict is not None else None
+    chosen: Case = failing.case if failing is not None else next(iter(exercise.cases(Rng(0))))
+    device = session().device
+    values = [
+        value.detach().to(device, copy=True) if isinstance(value, torch.Tensor) else value
+        for value in chosen.inputs.values()
+    ]
+    return namedtuple(exercise.name, list(chosen.inputs))(*values)
+
+
+def compare(target: Target) -> None:
+    """Shows the reference beside the student's accepted answer."""
+    found = _resolve(target, None)
+    if found is None:
+        return
+    exercise = found[0]
+    library = session().library
+    if not library.has(exercise):
+        display.say(f"{exercise.id} isn't accepted yet; the reference is shown beside yours once it is.")
+        return
+    try:
+        theirs = references.source(exercise.lesson, exercise.name)
+    except LookupError:
+        display.say("The references aren't installed here: your instructor keeps them.")
+        return
+    display.side_by_side(exercise, library.path(exercise).read_text(encoding="utf-8"), theirs)
+
+
+def progress(lesson: str | None = None) -> None:
+    """Shows what is solved, in which tier, with how many hints and in what time; all lessons or one."""
+    display.progress(session().progress, [lesson] if lesson else list(registry.lessons()))
+
+
+def reveal(question: str) -> None:
+    """Shows the key points and the marking guide of an interview question, for someone who studies alone."""
+    from autograder import interview
+
+    display.markdown(interview.reveal_text(question))
+
+
+def _resolve(target: Target, answer: Callable[..., Any] | None) -> tuple[Exercise, Any] | None:
+    """The exercise and the answer that are meant; None (and a message) if there is no such exercise."""
+    name = target if isinstance(target, str) else getattr(target, "__name__", None)
+    if name is None:
+        display.say(
+            f"check takes a function or class of yours, or an exercise's name, but got {type(target).__name__}."
+        )
+        return None
+    try:
+        exercise = registry.find(name)
+    except UnknownExercise as error:
+        display.say(f'{error}. To check a function of another name: check("lenet.conv2d", {name}).')
+        return None
+    if answer is None:
+        answer = _from_namespace(exercise.name) if isinstance(target, str) else target
+    return exercise, None if isinstance(answer, NotRunYet) else answer
+
+
+def _from_namespace(name: str) -> Callable[..., Any] | None:
+    shell = session().shell
+    found: Callable[..., Any] | None = shell.user_ns.get(name) if shell is not None else None
+    return found
+
+
+def verdict_of(target: Target) -> Verdict | None:
+    """The verdict of the last check in this session, for those who want it as data."""
+    found = _resolve(target, None)
+    return session().last.get(found[0].id) if found is not None else None

@@ -1,0 +1,163 @@
+"""A student's session: judges answers in this process, keeps accepted ones, remembers what was last tried."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autograder import home, mine, references, slicing
+from autograder.failures import TimeLimit
+from autograder.forbid import find_in_source
+from autograder.judge import judge, with_speed
+from autograder.notebook import cells_of
+from autograder.progress import Progress
+from autograder.runner import in_this_process
+from autograder.slicing import Cell
+from autograder.spec import Exercise, Failure, Rng, Verdict
+from autograder.timing import measure_speed
+from autograder.worker import Worker
+
+Show = Callable[[Verdict], None]
+
+
+class Session:
+    """Judges for one student, whose files are in `workspace`. shell: the running IPython, if there is one."""
+
+    def __init__(self, workspace: Path, shell: Any | None = None, notify: Callable[[str], None] = print) -> None:
+        self.shell = shell
+        self.library = mine.Library(workspace / mine.PACKAGE, references.reference, notify)
+        self.progress = Progress(workspace / ".p2v")
+        self.last: dict[str, Verdict] = {}
+        mine.install(self.library)
+
+    @property
+    def device(self) -> torch.device:
+        """Where checks run: the chosen device, but for Apple's, which lacks the float64 that checks need."""
+        from p2v_data import device
+
+        chosen = device()
+        return chosen if chosen.type == "cuda" else torch.device("cpu")
+
+    def judge(self, exercise: Exercise, answer: Callable[..., Any] | None, seed: int, show: Show) -> Verdict:
+        """The verdict on an answer. `show` gets it twice: as soon as correctness is known, and when it is complete."""
+        start = time.perf_counter()
+        cells = [] if answer is None else cells_of(answer, self.shell)
+        with _own_random_numbers():
+            verdict = self._correctness(exercise, answer, cells, seed)
+            verdict = replace(verdict, seconds=time.perf_counter() - start)
+            show(verdict)
+            if verdict.status == "right" and answer is not None:
+                verdict = with_speed(verdict, self._speed(exercise, answer, seed))
+        if verdict.status == "accepted":
+            verdict = self._keep(exercise, cells, verdict)
+        self.last[exercise.id] = verdict
+        tier = verdict.speed.tier if verdict.speed is not None else ""
+        self.progress.add("check", exercise.id, status=verdict.status, points=verdict.points, tier=tier)
+        if verdict.status in ("accepted", "slow") or verdict.failure is not None:
+            show(verdict)
+        return verdict
+
+    def _correctness(
+        self, exercise: Exercise, answer: Callable[..., Any] | None, cells: list[Cell], seed: int
+    ) -> Verdict:
+        if answer is None:
+            return _failed(exercise, Failure("missing", f"{exercise.name} isn't defined yet"), seed)
+        if not callable(answer):
+            kind = type(answer).__name__
+            return _failed(exercise, Failure("missing", f"{exercise.name} is a {kind}, not a function or class"), seed)
+        if _is_reference(exercise, answer):
+            return _failed(exercise, Failure("missing", f"this {exercise.name} is the reference, not yours"), seed)
+        hit = _forbidden_in_source(exercise, cells)
+        if hit is not None:
+            return _failed(exercise, hit, seed)
+        device = self.device
+        return judge(
+            exercise,
+            in_this_process(exercise, answer, device),
+            seed=seed,
+            device=device,
+            run_stages=in_this_process(exercise, answer, device, stages=True),
+        )
+
+    def _speed(self, exercise: Exercise, answer: Callable[..., Any], seed: int) -> Any:
+        try:
+            return measure_speed(exercise, answer, self.device, seed)
+        except (RuntimeError, TimeLimit):  # the timed case itself fails: correctness has been decided without it
+            return None
+
+    def _keep(self, exercise: Exercise, cells: list[Cell], verdict: Verdict) -> Verdict:
+        """Saves an accepted answer to the student's library, if it runs in a clean process; else says why not."""
+        found = slicing.needed(cells, exercise.name, given=_needed_names(exercise))
+        if not slicing.defines(cells, exercise.name) or not found:
+            return verdict  # checked again from the library itself, or typed where no source is kept
+        source = library_source(exercise, found)
+        failure = self._try_alone(exercise, source)
+        if failure is not None:
+            message = f"right here, but not on its own in a clean process: {failure.message}"
+            return replace(verdict, status="not yet", points=0.0, failure=replace(failure, message=message))
+        self.library.save(exercise, source)
+        return replace(verdict, notes=(*verdict.notes, "saved"))
+
+    def _try_alone(self, exercise: Exercise, source: str) -> Failure | None:
+        with Worker(exercise, [Cell("saved answer", source)], self.library.folder) as worker:
+            failure = worker.prepare()
+            if failure is None and not exercise.live:
+                failure = worker.run(next(iter(exercise.cases(Rng(0))))).failure
+        return failure
+
+
+def library_source(exercise: Exercise, found: list[slicing.Statement]) -> str:
+    """The text of an accepted answer's file: what it needs of other exercises is imported from `mine`."""
+    used = set().union(*(item.reads for item in found))
+    lines: dict[str, list[str]] = {}
+    for need in exercise.needs:
+        lesson, _, name = need.partition(".")
+        if name in used:
+            lines.setdefault(lesson, []).append(name)
+    imports = [f"from {mine.PACKAGE}.{lesson} import {', '.join(sorted(names))}\n" for lesson, names in lines.items()]
+    return "".join(imports) + slicing.source_of(found)
+
+
+def _needed_names(exercise: Exercise) -> set[str]:
+    return {need.partition(".")[2] for need in exercise.needs}
+
+
+def _failed(exercise: Exercise, failure: Failure, seed: int) -> Verdict:
+    status = "forbidden" if failure.kind == "forbidden" else "missing"
+    return Verdict(
+        exercise.id, "forbidden" if status == "forbidden" else "missing", exercise.points, failure=failure, seed=seed
+    )
+
+
+def _is_reference(exercise: Exercise, answer: Callable[..., Any]) -> bool:
+    try:
+        return references.reference(exercise.lesson, exercise.name) is answer
+    except LookupError:
+        return False
+
+
+def _forbidden_in_source(exercise: Exercise, cells: list[Cell]) -> Failure | None:
+    for item in slicing.needed(cells, exercise.name, given=_needed_names(exercise)):
+        hit = find_in_source(item.text, exercise.forbidden, item.cell.place)
+        if hit is not None:
+            line = replace(hit[1], number=hit[1].number + slicing.first_line(item.node) - 1)
+            return Failure("forbidden", hit[0], (line,))
+    return None
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Leaves the student's random numbers and gradient mode as they were."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        yield
+
+
+def open_session(shell: Any | None = None) -> Session:
+    """The session of whoever works here."""
+    return Session(home.find_workspace(), shell)
