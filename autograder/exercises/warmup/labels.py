@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.spec import Case, Exercise, Rng, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Value, Wrong, of_call
 
 
 def one_hot_oracle(labels: Tensor, num_classes: int) -> Tensor:
@@ -114,7 +114,7 @@ def accuracy_oracle(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
     return ((logits > own).sum(1) < k).float().sum() / max(1, len(labels))
 
 
-def ranked(rng: Rng, ranks: list[int], classes: int) -> dict[str, Tensor]:
+def ranked(rng: Rng, ranks: list[int], classes: int) -> dict[str, Value]:
     """Random logits without ties, in which each sample's label has the given rank (0: the largest)."""
     logits = torch.stack([rng.permutation(classes) for _ in ranks])
     labels = (classes - 1 - logits).argsort(dim=1)[torch.arange(len(ranks)), ranks]
@@ -148,7 +148,7 @@ def accuracy_cases(rng: Rng) -> Iterator[Case]:
     yield of_call("empty batch", logits=torch.zeros(0, 5), labels=torch.zeros(0, dtype=torch.int64), k=2)
 
 
-def _shifted(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def _shifted(inputs: dict[str, Value]) -> dict[str, Value]:
     return {"logits": 1e4 * inputs["logits"] - 1e6, "labels": inputs["labels"]}
 
 
