@@ -8,12 +8,77 @@ CONVOLUTION = (
     "aten::col2im",
     "mkldnn::*conv*",
     "torch.nn.functional.*conv*",
+    "torch.nn.functional.unfold",
+    "torch.nn.functional.fold",
     "torch.conv*",
-    "torch.nn.Conv*",
+    "torch.nn.*Conv*",
+    "torch.nn.Unfold",
+    "torch.nn.Fold",
+    "numpy.lib.stride_tricks",
     "scipy.signal",
     "scipy.ndimage",
     "skimage",
+    "sklearn",
     "cv2",
+)
+
+PADDING = (
+    "aten::pad",
+    "aten::*_pad_nd",
+    "aten::reflection_pad*",
+    "aten::replication_pad*",
+    "torch.nn.functional.pad",
+    "torch.nn.*Pad*d",
+    "torchvision",
+    "numpy.pad",
+    "scipy.ndimage",
+    "skimage",
+    "cv2",
+)
+
+POOLING = (
+    *CONVOLUTION,
+    "aten::*pool*",
+    "mkldnn::*pool*",
+    "torch.*pool*",
+    "torch.nn.functional.*pool*",
+    "torch.nn.*Pool*",
+)
+
+AFFINE = ("torch.nn.functional.linear", "torch.nn.functional.bilinear", "torch.nn.*Linear", "aten::linear")
+
+# Gradients by hand: no autograd, and no operator that is a gradient.
+AUTOGRAD = (
+    "torch.autograd",
+    "torch.Tensor.backward",
+    "torch.Tensor.requires_grad_",
+    "torch.func",
+    "torch.nn.grad",
+    "aten::*_backward*",
+)
+
+RECTIFIERS = (
+    "aten::*relu*",
+    "aten::threshold*",
+    "aten::hardtanh*",
+    "torch.nn.functional.*relu*",
+    "torch.nn.functional.threshold*",
+    "torch.nn.*ReLU*",
+    "torch.nn.Threshold",
+)
+
+TANH = (
+    "aten::*tanh*",
+    "aten::*sigmoid*",
+    "aten::sinh*",
+    "aten::cosh*",
+    "torch.nn.functional.*tanh*",
+    "torch.nn.functional.*sigmoid*",
+    "torch.nn.*Tanh*",
+    "torch.nn.*Sigmoid*",
+    "numpy.tanh",
+    "math.tanh",
+    "scipy",
 )
 
 LOG_SOFTMAX = (
