@@ -72,7 +72,7 @@ def require_space(folder: Path, files: Sequence[RemoteFile]) -> None:
     free = shutil.disk_usage(folder).free
     if free < missing + SPARE_BYTES:
         raise FetchError(
-            f"Not enough room in {folder}: {megabytes(missing + SPARE_BYTES)} needed, {megabytes(free)} free. "
+            f"Not enough room in {folder}: {readable(missing + SPARE_BYTES)} needed, {readable(free)} free. "
             "Make room, or set P2V_DATA to a folder on a larger disk."
         )
 
@@ -111,9 +111,9 @@ def download(file: RemoteFile, folder: Path, *, progress: bool = True) -> Path:
     raise MirrorsFailedError(f"{file.name} could not be fetched. Tried:\n{tried}")
 
 
-def megabytes(size: int) -> str:
-    """A size in bytes as people read it: ``170.5 MB``."""
-    return f"{size / 1e6:,.1f} MB"
+def readable(size: int) -> str:
+    """A size in bytes as people read it: ``170.5 MB``, ``28.9 kB``."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
 def _part(target: Path) -> Path:

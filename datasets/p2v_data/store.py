@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from p2v_data.download import MirrorsFailedError, RemoteFile, download, is_whole, megabytes, require_space
+from p2v_data.download import MirrorsFailedError, RemoteFile, download, is_whole, readable, require_space
 from p2v_data.errors import DataMissingError, FetchError, UserError
 
 
@@ -149,7 +149,7 @@ def catalogue(folder: Path | None = None) -> list[CatalogueRow]:
         CatalogueRow(
             name=each.name,
             content=each.content,
-            size=megabytes(each.size),
+            size=readable(each.size),
             where=locate(each, folder),
             licence=each.licence,
             kind=each.kind,
@@ -217,7 +217,7 @@ def require(name: str, folder: Path | None = None) -> Path:
     if where is None:
         own = (folder or data_folder()) / name
         raise DataMissingError(
-            f"{name} ({dataset.content}, {megabytes(dataset.size)}) is not in {own}.\n"
+            f"{name} ({dataset.content}, {readable(dataset.size)}) is not in {own}.\n"
             + (dataset.by_hand or f"To get it, run:   p2v data fetch {name}")
         )
     return where
@@ -267,7 +267,7 @@ def _fetch_files(dataset: FullSet, files: list[RemoteFile], folder: Path, *, pro
         try:
             download(file, folder, progress=progress)
         except MirrorsFailedError as error:
-            left = "\n".join(f"  {each.name}   {megabytes(each.size)}   md5 {each.md5}" for each in files[number:])
+            left = "\n".join(f"  {each.name}   {readable(each.size)}   md5 {each.md5}" for each in files[number:])
             raise FetchError(
                 f"{error}\nWhat to do: check the connection and run   p2v data fetch {dataset.name}   again; "
                 f"it goes on where it stopped.\nOr download by hand to {folder}\n{left}\n"

@@ -145,11 +145,12 @@ def test_a_download_given_up_looks_incomplete_and_goes_on_later(server, toy):
     assert names(toy) == ["big.bin", "small.bin"]
 
 
-def test_a_server_without_ranges_starts_again(server, toy):
+def test_a_server_without_ranges_starts_again(server, toy, capsys):
     server.manner.ranges = False
     server.manner.cut_after = [300_000]
-    fetch("toy", progress=False)
+    fetch("toy")
     assert (toy / "big.bin").read_bytes() == CONTENT
+    assert "big.bin: 100%" in capsys.readouterr().err
 
 
 def test_another_range_than_asked_for_is_refused(server, toy):
@@ -212,7 +213,7 @@ def test_no_network_says_what_was_tried_and_what_to_do(add, own_folder, monkeypa
     assert "name resolution" in message
     assert f"download by hand to {own_folder / 'toy'}" in message
     assert f"big.bin   1.0 MB   md5 {hashlib.md5(CONTENT).hexdigest()}" in message
-    assert "small.bin" in message
+    assert f"small.bin   0.0 kB   md5 {hashlib.md5(OTHER).hexdigest()}" in message
     assert message.count("p2v data fetch toy") == 2
 
 
@@ -270,6 +271,15 @@ def test_a_set_that_asks_for_registration_gives_instructions(add, own_folder):
     (own_folder / "toy").mkdir(parents=True)
     (own_folder / "toy" / "small.bin").write_bytes(OTHER)
     assert fetch("toy") == store.require("toy") == own_folder / "toy"
+
+
+def test_a_set_of_unknown_files_is_there_when_its_folder_is(add, own_folder):
+    add(by_hand="Register with its makers and unpack it there.", files=())
+    assert not toy_row().have
+    with pytest.raises(DataMissingError, match="Register with its makers"):
+        fetch("toy")
+    (own_folder / "toy").mkdir(parents=True)
+    assert toy_row().where == fetch("toy") == own_folder / "toy"
 
 
 def test_a_system_package_saves_the_download(add, tmp_path):
