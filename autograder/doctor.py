@@ -196,10 +196,13 @@ def _course(name: str) -> Finding:
         return Finding(name, False, f"{course} has no notebooks", "`p2v weave` builds them", needed=True)
     if repo_root() is None:
         return Finding(name, True, f"{count} notebooks, as installed", needed=True)
+    from autograder.weave import WeaveError, is_stale
+
     try:
-        stale = importlib.import_module("autograder.weave").is_stale()
-    except (ImportError, AttributeError):
-        return Finding(name, True, f"{count} notebooks; whether they are up to date can't be told", "`p2v weave`")
+        stale = is_stale()
+    except WeaveError as problem:
+        reason = str(problem).partition("\n")[0]
+        return Finding(name, False, f"{count} notebooks; the lessons have faults: {reason}", "`p2v weave` lists them")
     if stale:
         return Finding(name, False, f"{count} notebooks, older than their sources", "`p2v weave` builds them anew")
     return Finding(name, True, f"{count} notebooks, woven from the present sources", needed=True)

@@ -138,16 +138,39 @@ def test_a_file_that_appears_meanwhile_is_kept(course, tmp_path, monkeypatch):
     assert (workspace / "00_start.ipynb").read_text() == "saved just now"
 
 
-def test_without_hard_links_it_still_works_and_keeps(course, tmp_path, monkeypatch):
-    def no_links(source, target):
+@pytest.fixture
+def no_links(monkeypatch):
+    def refuse(source, target):
         raise PermissionError("this file system has no links")
 
-    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links_it_still_works_and_keeps(course, tmp_path):
     workspace = tmp_path / "mine"
     assert len(home.prepare_workspace(course, workspace)) == 3
     (workspace / "00_start.ipynb").write_text("my work")
+    (workspace / home.MARKER).write_text("mine too")
     assert home.prepare_workspace(course, workspace) == []
     assert (workspace / "00_start.ipynb").read_text() == "my work"
+    assert (workspace / home.MARKER).read_text() == "mine too"
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links_a_file_that_appears_meanwhile_is_kept(course, tmp_path, monkeypatch):
+    workspace = tmp_path / "mine"
+    write = Path.write_bytes
+
+    def slow_write(self, content):
+        if "00_start" in self.name:
+            (workspace / "00_start.ipynb").write_text("saved just now")
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", slow_write)
+    made = home.prepare_workspace(course, workspace)
+    assert "00_start.ipynb" not in [path.name for path in made]
+    assert (workspace / "00_start.ipynb").read_text() == "saved just now"
 
 
 def test_a_full_disk_leaves_nothing_half_written(course, tmp_path, monkeypatch):
