@@ -204,7 +204,7 @@ def max_pool2d_backward(
     rows, cols = grad_out.shape[-2:]
     padded = pad2d(x, (padding,) * 4, value=-torch.inf)
     windows = unfold2d(padded, (kernel_size, kernel_size), stride)
-    winner = windows.reshape(n, channels, kernel_size * kernel_size, rows, cols).argmax(dim=2)
+    winner = windows.reshape(n, channels, kernel_size * kernel_size, rows, cols).max(dim=2).indices
 
     padded_width = width + 2 * padding
     top = torch.arange(rows, device=x.device)[:, None] * stride

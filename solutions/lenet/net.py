@@ -111,7 +111,7 @@ def shape_table(
     One entry a layer: its output shape without the batch axis, the number of its parameters (biases among them), and
     the number of its multiply-adds (one for each product of a weight with an input; adding a bias is free).
     Layers are `("conv", out_channels, kernel, stride, padding)`, `("pool", kernel, stride)`, `("relu",)`,
-    `("flatten",)` and `("linear", out_features)`. Only convolutions and linear layers have parameters and multiply-adds.
+    `("flatten",)` and `("linear", out_features)`. Only convolution and linear layers have parameters and multiply-adds.
 
     `shape_table([("conv", 6, 5, 1, 2)], (1, 28, 28))`: side (28 + 2·2 − 5) / 1 + 1 = 28, parameters
     6·(1·5·5 + 1) = 156, multiply-adds 6·28·28·(1·5·5) = 117,600, so the answer is `[((6, 28, 28), 156, 117600)]`.
