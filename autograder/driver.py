@@ -32,9 +32,11 @@ def run_case(
     Raises what is not an Exception (interrupts, `TimeLimit`); everything else becomes a failure.
     """
     run = _Run(case, subject, device or torch.device("cpu"), guard, stages)
+    seeds = any(item.verb == "seed" for item in case.steps)
     try:
-        for item in case.steps:
-            run.do(item)
+        with torch.random.fork_rng(enabled=seeds):  # so that a check leaves the caller's generator as it was
+            for item in case.steps:
+                run.do(item)
     except _Refused as refused:
         return run.trace(refused.failure)
     except (Exception, SystemExit, failures.ForbiddenCall) as error:
@@ -136,8 +138,9 @@ class _Run:
     def _keep(self, out: str, result: Any) -> None:
         """Makes `result` the output `out`, and notes where it lies."""
         self._outputs[out] = plain(result)
+        given = any(True for _ in self._tensors())  # where no tensor goes in, none tells the answer its device
         for tensor in _tensors_in(result):
-            if tensor.device.type != self._device.type:
+            if given and tensor.device.type != self._device.type:
                 self._misplaced.append((out, str(tensor.device)))
             for name, value in self._tensors():
                 if name not in self._moving and _share_memory(tensor, value):

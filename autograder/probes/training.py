@@ -18,6 +18,8 @@ class CentredRegression(nn.Module):
     `mean` is the running mean. Remembers in which mode it was called, and whether gradients were recorded.
     """
 
+    running_mean: Tensor
+
     def __init__(self, weight: Tensor, bias: Tensor, rate: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight)
