@@ -73,9 +73,12 @@ def reveal(id: str) -> NotebookNode:
 
 
 def _cell(role: Role, id: str, source: str, **ours: Any) -> NotebookNode:
-    markdown = role in ("title", "text", "question", "answer")
-    new = new_markdown_cell if markdown else new_code_cell
-    cell: NotebookNode = new(source, id=id, metadata={"pixels_to_voxels": {"role": role, **ours}})  # type: ignore[no-untyped-call]
+    metadata = {"pixels_to_voxels": {"role": role, **ours}}
+    cell: NotebookNode
+    if role in ("title", "text", "question", "answer"):
+        cell = new_markdown_cell(source, id=id, metadata=metadata)
+    else:
+        cell = new_code_cell(source, id=id, metadata=metadata)
     return cell
 
 

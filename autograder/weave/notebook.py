@@ -80,7 +80,7 @@ class _Writer:
             "title": self.lesson.title,
         }
         metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "pixels_to_voxels": ours}
-        notebook = new_notebook(cells=self.cells, metadata=metadata)  # type: ignore[no-untyped-call]
+        notebook = new_notebook(cells=self.cells, metadata=metadata)
         digest = hashlib.sha256(written(notebook).encode()).hexdigest()[:16]
         notebook.metadata["pixels_to_voxels"]["digest"] = digest
         guides = tuple(_guide(block) for block in self.lesson.blocks if isinstance(block, Question))
@@ -150,5 +150,5 @@ def _joined(imports: Iterable[str], code: str, blank: int = 2) -> str:
 
 def written(notebook: NotebookNode) -> str:
     """The bytes of a notebook: sorted keys, one final newline."""
-    text: str = nbformat.writes(notebook, version=4)  # type: ignore[no-untyped-call]
+    text: str = nbformat.writes(notebook, version=4)
     return f"{text.rstrip()}\n"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
+import io
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,28 +29,36 @@ def release(notebooks: Iterable[Woven], problems: Problems) -> dict[str, str]:
             path = root / "source" / item.lesson.notebook
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(item.text, encoding="utf-8")
-        for assignment in sorted({item.lesson.notebook.partition("/")[0] for item in woven}):
-            _generate(root, assignment)
+        _generate(root)
         released: dict[str, str] = {}
         for item in woven:
-            notebook = nbformat.read(root / "release" / item.lesson.notebook, as_version=4)  # type: ignore[no-untyped-call]
+            notebook = nbformat.read(root / "release" / item.lesson.notebook, as_version=4)
             verify(item, notebook, problems)
             released[item.lesson.notebook] = written(notebook)
     return released
 
 
-def _generate(root: Path, assignment: str) -> None:
-    """Runs generate_assignment in a folder, with a gradebook of its own and nobody's configuration."""
-    options = {"root": root, "source_directory": "source", "release_directory": "release"}
-    options |= {"db_url": f"sqlite:///{root / 'gradebook.db'}"}
-    flags = [f"--CourseDirectory.{name}={value}" for name, value in options.items()]
-    scripts = str(Path(sys.executable).parent)  # nbgrader calls alembic by its name
-    environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")])}
-    environment |= {"JUPYTER_NO_CONFIG": "1", "JUPYTER_CONFIG_DIR": str(root)}
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", assignment, "--log-level=ERROR", *flags]
-    run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise RuntimeError(f"nbgrader generate_assignment {assignment} failed:\n{run.stdout}{run.stderr}")
+def _generate(root: Path) -> None:
+    """Runs generate_assignment on all assignments in a folder. A gradebook is left out, as it changes no notebook."""
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.converters.base import NbGraderException
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import SaveCells
+
+    folders = {"root": str(root), "source_directory": "source", "release_directory": "release"}
+    course = CourseDirectory(**folders, assignment_id="*", db_url=f"sqlite:///{root / 'unused.db'}")
+    converter = GenerateAssignment(coursedir=course, no_database=True)
+    converter.preprocessors = [item for item in converter.preprocessors if item is not SaveCells]
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    handler.setLevel(logging.ERROR)
+    converter.log.addHandler(handler)
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise RuntimeError(f"nbgrader generate_assignment failed:\n{said.getvalue()}") from error
+    finally:
+        converter.log.removeHandler(handler)
 
 
 def verify(woven: Woven, notebook: NotebookNode, problems: Problems) -> None:
