@@ -2,26 +2,114 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
+import secrets
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from autograder import registry
+from autograder import home, references, registry
+from autograder.notebook import NotebookError
 from autograder.selftest import Row
-from autograder.spec import Answer, Exercise
+from autograder.spec import Answer, Exercise, SpecError
+from autograder.workspace import WorkspaceError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Pixels to Voxels: the course's own command.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Pixels to Voxels: the course's own command.",
+)
+data = typer.Typer(no_args_is_help=True, help="Full data sets: what there is, and fetching it.")
+app.add_typer(data, name="data")
+
+
+@app.command()
+def lab(
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    port: Annotated[int | None, typer.Option(help="The port; the first free one from 8888 if left out.")] = None,
+) -> None:
+    """Opens JupyterLab on your working copies."""
+    from autograder import lab as server
+
+    raise typer.Exit(server.main(no_browser, port))
+
+
+@app.command()
+def check(
+    lesson: Annotated[str, typer.Argument(help="A lesson's folder, 01_lenet.")],
+    notebook: Annotated[Path | None, typer.Argument(help="The notebook; your working copies if left out.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the cases; a fresh one if left out.")] = None,
+) -> None:
+    """Judges every exercise of a lesson's notebooks, each in a process of its own."""
+    from autograder import checking
+
+    drawn = secrets.randbits(31) if seed is None else seed
+    verdicts = checking.check_lesson(lesson, notebook, drawn, print)
+    raise typer.Exit(0 if all(verdict.status == "accepted" for verdict in verdicts) else 1)
+
+
+@app.command()
+def progress(
+    lesson: Annotated[str | None, typer.Argument(help="A lesson's module (lenet); all if left out.")] = None,
+) -> None:
+    """Shows what you have solved, in which tier, with how many hints and in what time."""
+    from autograder import progress_view
+    from autograder.progress import Progress
+
+    lessons = [lesson] if lesson else list(registry.lessons())
+    print(progress_view.text(Progress(home.find_workspace() / ".p2v"), lessons))
+
+
+@app.command()
+def update() -> None:
+    """Brings a newer course into your working copies; your cells are kept, the old files are set aside."""
+    from autograder import workspace
+
+    place = home.find_workspace()
+    done = workspace.update(home.find_course(), place)
+    for item in done:
+        print(f"{item.notebook.name}: updated, {item.kept} cells of yours kept; as it was: {item.backup}")
+    copies = home.prepare_workspace(home.find_course(), place)
+    for copy in copies:
+        print(f"{copy.name}: new")
+    if not done and not copies:
+        print(f"Everything in {place} is up to date.")
+    elif done:
+        print("If a notebook is open in JupyterLab, close its tab without saving and open it again.")
+
+
+@app.command()
+def reset(exercise: Annotated[str, typer.Argument(help="An exercise, conv2d or lenet.conv2d.")]) -> None:
+    """Gives an exercise a fresh stub in your working copy; what stood there is set aside."""
+    from autograder import workspace
+
+    found = registry.find(exercise)
+    backup = workspace.reset(found, home.find_course(), home.find_workspace())
+    print(f"{found.id} has a fresh stub. The notebook as it was: {backup}")
+    print("If the notebook is open in JupyterLab, close its tab without saving and open it again.")
+
+
+@app.command()
+def weave(
+    if_stale: Annotated[bool, typer.Option("--if-stale", help="Only what has changed.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say whether a build would differ.")
+    ] = False,
+) -> None:
+    """Builds the notebooks from solutions/ (for authors)."""
+    from autograder import weave as weaver
+
+    options = ["--if-stale"] * if_stale + ["--check"] * check_only
+    raise typer.Exit(weaver.main(options))
 
 
 @app.command()
 def selftest(
-    lesson: Annotated[
-        str | None, typer.Argument(help="A lesson (lenet) or an exercise (lenet.conv2d); all if left out.")
-    ] = None,
+    lesson: Annotated[str | None, typer.Argument(help="A lesson or an exercise; all if left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print rows and totals as JSON.")] = False,
     full: Annotated[bool, typer.Option("--full", help="20 seeds instead of 3.")] = False,
 ) -> None:
@@ -44,11 +132,40 @@ def selftest(
 
 
 @app.command()
+def record(exercise: Annotated[str, typer.Argument(help="An exercise whose oracle is a Golden.")]) -> None:
+    """Records an exercise's golden outputs from its reference (for authors)."""
+    from autograder import goldens
+
+    found = registry.find(exercise)
+    print(f"recorded: {goldens.record(found, reference_of(found))}")
+
+
+@app.command()
 def doctor() -> None:
     """Says what is and isn't available on this machine, and what to do about it."""
     from autograder import doctor as checks
 
     checks.main()
+
+
+@data.command("list")
+def data_list() -> None:
+    """The full data sets, and which of them you have."""
+    from p2v_data import catalogue
+
+    for row in catalogue():
+        have = (
+            f"here: {row.where}" if row.have else ("by hand, see docs" if row.by_hand else f"p2v data fetch {row.name}")
+        )
+        print(f"{row.name:16}{row.size:>10}  {row.kind:10}{row.content}\n{'':28}{row.licence}; {have}")
+
+
+@data.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="A name from `p2v data list`.")]) -> None:
+    """Fetches a full data set: checked, resumed where it stopped, never half there."""
+    from p2v_data import fetch
+
+    print(f"ready: {fetch(name)}")
 
 
 def _chosen(lesson: str | None) -> tuple[Exercise, ...]:
@@ -71,7 +188,7 @@ def _print_row(row: Row) -> None:
 
 def reference_of(exercise: Exercise) -> Answer:
     """The reference answer of an exercise."""
-    answer: Answer = getattr(importlib.import_module(f"solutions.{exercise.lesson}"), exercise.name)
+    answer: Answer = references.reference(exercise.lesson, exercise.name)
     return answer
 
 
@@ -79,11 +196,12 @@ def alternatives() -> dict[str, list[Answer]]:
     """Right answers that look different, by exercise id; empty where the tests are not installed."""
     folder = Path(__file__).resolve().parent.parent / "tests" / "alternatives"
     found: dict[str, list[Answer]] = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.glob("[!_]*.py")):
         spec = importlib.util.spec_from_file_location(f"alternatives_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
         spec.loader.exec_module(module)
         for key, answers in getattr(module, "ALTERNATIVES", {}).items():
             found.setdefault(key, []).extend(answers)
@@ -91,8 +209,25 @@ def alternatives() -> dict[str, list[Answer]]:
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Entry point of the command: what a user can mend is said in one line, without a traceback."""
+    from p2v_data import UserError
+
+    try:
+        app()
+    except (
+        UserError,
+        WorkspaceError,
+        NotebookError,
+        SpecError,
+        registry.UnknownExercise,
+        home.CourseNotFoundError,
+    ) as problem:
+        _stop(str(problem))
+
+
+def _stop(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -32,10 +32,20 @@ class NotSolvedYet(ImportError):
 
 
 class Library:
-    """A workspace's `mine` folder. `notify` shows one line to the student."""
+    """A workspace's `mine` folder. `notify` shows one line to the student.
 
-    def __init__(self, folder: Path, reference: Reference | None, notify: Callable[[str], None] = print) -> None:
+    only: the ids of exercises that may be had from here (in grading: what an exercise needs); None is all.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        reference: Reference | None,
+        notify: Callable[[str], None] = print,
+        only: Sequence[str] | None = None,
+    ) -> None:
         self.folder = folder
+        self._only = only
         self._reference = reference
         self._notify = notify
         self._noticed: set[str] = set()
@@ -68,10 +78,10 @@ class Library:
     def get(self, lesson: str, name: str) -> Any:
         """The student's accepted object, else the reference's, else NotSolvedYet."""
         exercise = next((item for item in registry.exercises(lesson) if item.name == name), None)
-        if exercise is not None and self.has(exercise):
+        if exercise is not None and self.has(exercise) and self._may_have(exercise):
             return self._own(exercise)
         try:
-            if self._reference is None:
+            if self._reference is None or not self._may_have(exercise):
                 raise LookupError
             found = self._reference(lesson, name)
         except LookupError:
@@ -82,6 +92,9 @@ class Library:
             self._noticed.add(exercise.id)
             self._notify(f"{exercise.id} isn't accepted yet: this cell runs on the reference.")
         return found
+
+    def _may_have(self, exercise: Exercise | None) -> bool:
+        return self._only is None or exercise is None or exercise.id in self._only
 
     def _own(self, exercise: Exercise) -> Any:
         path = self.path(exercise)

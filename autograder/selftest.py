@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from autograder.goldens import cases_of
 from autograder.judge import TRIVIAL, expected_outputs, judge, trivial_outputs
 from autograder.runner import in_this_process
-from autograder.spec import Answer, Case, Exercise, Outputs, Rng, Trace, Verdict
+from autograder.spec import Answer, Case, Exercise, Outputs, Trace, Verdict
 from autograder.timing import measure_speed
 
 Reference = Callable[[Exercise], Answer]
@@ -146,7 +147,7 @@ def run_all(
     """A row per exercise; `done` is called with each as it is ready."""
     rows = []
     for exercise in exercises:
-        expected_outputs(exercise, next(iter(exercise.cases(Rng(0)))), torch.device("cpu"))  # warms up the oracle
+        expected_outputs(exercise, cases_of(exercise, 0)[0], torch.device("cpu"))  # warms up the oracle
         found = alternatives.get(exercise.id, ())
         rows.append(run(exercise, reference(exercise), found, seeds, device or torch.device("cpu")))
         done(rows[-1])

@@ -14,12 +14,13 @@ import torch
 from autograder import home, mine, references, slicing
 from autograder.failures import TimeLimit
 from autograder.forbid import find_in_source
+from autograder.goldens import cases_of
 from autograder.judge import judge, with_speed
 from autograder.notebook import cells_of
 from autograder.progress import Progress
 from autograder.runner import in_this_process
 from autograder.slicing import Cell
-from autograder.spec import Exercise, Failure, Rng, Verdict
+from autograder.spec import Exercise, Failure, Verdict
 from autograder.timing import measure_speed
 from autograder.worker import Worker
 
@@ -108,7 +109,7 @@ class Session:
         with Worker(exercise, [Cell("saved answer", source)], self.library.folder) as worker:
             failure = worker.prepare()
             if failure is None and not exercise.live:
-                failure = worker.run(next(iter(exercise.cases(Rng(0))))).failure
+                failure = worker.run(cases_of(exercise, 0)[0]).failure
         return failure
 
 
@@ -144,7 +145,7 @@ def _is_reference(exercise: Exercise, answer: Callable[..., Any]) -> bool:
 
 def _forbidden_in_source(exercise: Exercise, cells: list[Cell]) -> Failure | None:
     for item in slicing.needed(cells, exercise.name, given=_needed_names(exercise)):
-        hit = find_in_source(item.text, exercise.forbidden, item.cell.place)
+        hit = find_in_source(item.text, (*exercise.forbidden, *references.packages()), item.cell.place)
         if hit is not None:
             line = replace(hit[1], number=hit[1].number + slicing.first_line(item.node) - 1)
             return Failure("forbidden", hit[0], (line,))

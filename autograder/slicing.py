@@ -76,12 +76,18 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
         known.add(current)
         for index in range(len(every) - 1, -1, -1):
             item = every[index]
-            if current in item.binds and not _only_provides(item, provided):
+            if current in item.binds and not _only_provides(item, provided) and not (current == name and _lent(item)):
                 kept.add(index)
                 wanted |= item.reads - provided - BUILTINS
                 if _replaces(item, current):
                     break
     return [every[index] for index in sorted(kept)]
+
+
+def _lent(item: Statement) -> bool:
+    """Whether a statement borrows from the library (`from mine.lenet import conv2d`), which defines nothing."""
+    node = item.node
+    return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == LIBRARY
 
 
 def _replaces(item: Statement, name: str) -> bool:
@@ -94,6 +100,7 @@ def _replaces(item: Statement, name: str) -> bool:
 
 
 BUILTINS = frozenset(dir(builtins))
+LIBRARY = "mine"
 
 
 def _only_provides(item: Statement, provided: set[str]) -> bool:
@@ -113,15 +120,6 @@ def defines(cells: Iterable[Cell], name: str) -> bool:
     return any(
         name in item.binds and not isinstance(item.node, ast.Import | ast.ImportFrom) for item in statements(cells)
     )
-
-
-def is_stub(found: Sequence[Statement], name: str) -> bool:
-    """Whether the last definition of `name` is a function that only says it isn't solved."""
-    last = next((item.node for item in reversed(found) if name in item.binds), None)
-    if not isinstance(last, ast.FunctionDef):
-        return False
-    body = [item for item in last.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
-    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:

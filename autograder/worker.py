@@ -199,13 +199,14 @@ def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> A
 
     What it `needs` of other exercises comes from `library` (the student's accepted answers), else the reference.
     """
-    mine.install(mine.Library(library or Path(os.devnull), references.reference, notify=lambda _: None))
+    folder = library or Path(os.devnull)
+    mine.install(mine.Library(folder, references.reference, notify=lambda _: None, only=exercise.needs))
     needs = {need.partition(".")[2]: need.partition(".")[0] for need in exercise.needs}
     chosen = needed(cells, exercise.name, given=needs)
     if not chosen:
         return Failure("missing", f"no cell defines {exercise.name}")
     for item in chosen:
-        hit = find_in_source(item.text, exercise.forbidden, item.cell.place)
+        hit = find_in_source(item.text, (*exercise.forbidden, *references.packages()), item.cell.place)
         if hit is not None:
             return Failure("forbidden", hit[0], (hit[1],))
     module = ModuleType("answer")

@@ -1,7 +1,7 @@
 """The words that exercises are written in, and the words that verdicts are given in."""
 
 from autograder.spec.case import Case, Step, backward, call, draw, iterate, load, mode, new, of_call, seed, state, step
-from autograder.spec.exercise import Answer, Exercise, Memory, SpecError, Speed, Tolerance, Wrong
+from autograder.spec.exercise import Answer, Exercise, Golden, Memory, SpecError, Speed, Tolerance, Wrong
 from autograder.spec.trace import Failure, Line, Stage, Trace
 from autograder.spec.values import Opaque, Outputs, Probe, Ref, Rng, Value
 from autograder.spec.verdict import (
@@ -22,6 +22,7 @@ __all__ = [
     "Exercise",
     "Failure",
     "FirstWrongStage",
+    "Golden",
     "Line",
     "Memory",
     "Mismatch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from autograder.spec.case import Case
@@ -77,6 +78,17 @@ def as_they_are(case: Case, outputs: Outputs) -> Outputs:
     return outputs
 
 
+@dataclass(frozen=True)
+class Golden:
+    """An oracle that was recorded from the reference (`p2v record ID`), where no trusted library gives the answer.
+
+    file: where the record lies. seeds: how many seeds are recorded; others are taken modulo this.
+    """
+
+    file: Path
+    seeds: int = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """A graded function or class. Its id is `lesson.name`; the name is unique in the course.
@@ -92,7 +104,7 @@ class Exercise:
 
     id: str
     cases: Cases
-    oracle: Answer
+    oracle: Answer | Golden
     wrong: tuple[Wrong, ...]
     hints: tuple[str, ...]
     points: int
@@ -117,6 +129,15 @@ class Exercise:
         """The function's or class's name, "conv2d"."""
         return self.id.partition(".")[2]
 
+    @property
+    def baseline(self) -> Answer:
+        """What the answer is timed against. Raises SpecError where there is nothing."""
+        if self.speed is not None and self.speed.baseline is not None:
+            return self.speed.baseline
+        if isinstance(self.oracle, Golden):
+            raise SpecError(f"{self.id}: a recorded oracle can't be timed; the speed budget needs a baseline")
+        return self.oracle
+
     def __post_init__(self) -> None:
         lesson, _, name = self.id.partition(".")
         if not (lesson.isidentifier() and name.isidentifier()):
@@ -130,6 +151,8 @@ class Exercise:
             raise SpecError(f"{self.id}: points and minutes must be at least 1")
         if self.memory is not None and self.speed is None:
             raise SpecError(f"{self.id}: a memory budget is measured on the speed case, but there is none")
+        if self.speed is not None:
+            _ = self.baseline
         self._check_parameters()
 
     def _check_parameters(self) -> None:
@@ -141,8 +164,10 @@ class Exercise:
                 raise SpecError(f"{self.id}: wrong answer {wrong.name!r} takes {got}, the oracle takes {wanted}")
 
 
-def parameter_names(answer: Answer) -> list[str] | None:
+def parameter_names(answer: Answer | Golden) -> list[str] | None:
     """The names of an answer's parameters, or None where Python can't tell (built-ins) or they vary (*args)."""
+    if isinstance(answer, Golden):
+        return None
     try:
         parameters = inspect.signature(answer).parameters.values()
     except (TypeError, ValueError):
