@@ -378,7 +378,6 @@ RMSPROP = Exercise(
     ),
     points=2,
     minutes=15,
-    needs=("lenet.SGD",),
     forbidden=OPTIMISERS,
     speed=Speed(case=speed_case, limit=3.0, gold=1.3, against="torch.optim.RMSprop"),
 )
