@@ -15,6 +15,10 @@ SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"  # beside the p
 class NothingToReveal(LookupError):
     """There is no such question, or the key points are not in this copy of the course."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message alone."""
+        return [str(self)]
+
 
 @dataclass(frozen=True)
 class Question:

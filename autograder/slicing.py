@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import symtable
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,18 +20,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Statement:
-    """A top-level statement: what it binds, what it reads, and its text."""
+    """A top-level statement: its text (decorators included), the names it binds, and the global names it uses."""
 
     cell: Cell
     node: ast.stmt
+    text: str
     binds: frozenset[str]
     reads: frozenset[str]
-
-    @property
-    def text(self) -> str:
-        """The statement as written, decorators included."""
-        lines = self.cell.source.splitlines()
-        return "\n".join(lines[first_line(self.node) - 1 : self.node.end_lineno])
 
 
 def first_line(node: ast.stmt) -> int:
@@ -44,11 +41,23 @@ def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
         source = without_magics(cell.source)
         try:
             tree = ast.parse(source)
+            texts = list(_texts(source, tree.body))
+            reads = [_read(text) for text in texts]
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         clean = Cell(cell.place, source)
-        for node in tree.body:
-            yield Statement(clean, node, frozenset(_bound(node)), frozenset(_read(node)))
+        for node, text, names in zip(tree.body, texts, reads, strict=True):
+            yield Statement(clean, node, text, frozenset(_bound(node)), names)
+
+
+def _texts(source: str, body: list[ast.stmt]) -> Iterator[str]:
+    """The statements as written, or written anew where several share a line."""
+    lines = source.splitlines()
+    spans = [(first_line(node), node.end_lineno or node.lineno) for node in body]
+    used = Counter(line for span in spans for line in set(span))
+    for node, (first, last) in zip(body, spans, strict=True):
+        shared = used[first] > 1 or used[last] > 1
+        yield ast.unparse(node) if shared else "\n".join(lines[first - 1 : last])
 
 
 def without_magics(source: str) -> str:
@@ -141,9 +150,15 @@ def _bound(node: ast.stmt) -> Iterator[str]:
                 yield base.id
 
 
-def _read(node: ast.stmt) -> Iterator[str]:
-    for item in ast.walk(node):
-        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Load):
-            yield item.id
-        elif isinstance(item, ast.Constant) and isinstance(item.value, str) and item.value.isidentifier():
-            yield item.value  # a name in a string annotation
+def _read(text: str) -> frozenset[str]:
+    """The global names that a statement uses, those inside its functions included; their local names are not."""
+    return frozenset(_globals(symtable.symtable(text, "<cell>", "exec")))
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    outermost = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (outermost or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _globals(inner)

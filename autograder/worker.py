@@ -56,6 +56,7 @@ class Worker:
             self._process.start()
         theirs.close()
         self._ready = False
+        self._failure: Failure | None = None
 
     def __enter__(self) -> Worker:
         return self
@@ -69,18 +70,19 @@ class Worker:
 
     def prepare(self) -> Failure | None:
         """Defines the answer in the child; the failure if that doesn't work."""
-        reply = self._reply(START)
-        self._ready = True
-        if isinstance(reply, Failure):
-            return reply
-        return None if reply == "ready" else Failure("crashed", "the answer's process sent something unreadable")
+        if not self._ready:
+            reply = self._reply(START)
+            self._ready = True
+            if reply != "ready":
+                unreadable = Failure("crashed", "your answer's process sent something unreadable")
+                self._failure = reply if isinstance(reply, Failure) else unreadable
+        return self._failure
 
     def run(self, case: Case) -> Trace:
         """Carries a case out in the child."""
-        if not self._ready:
-            failure = self.prepare()
-            if failure is not None:
-                return Trace(failure=failure)
+        failure = self.prepare()
+        if failure is not None:
+            return Trace(failure=failure)
         reply = self._ask(case, self._exercise.time_limit + GRACE)
         if isinstance(reply, Trace):
             return reply
