@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         paths = build(root, lessons=options.lessons or None, if_stale=options.if_stale, check_only=options.check)
     except WeaveError as error:
         print(error, file=sys.stderr)
-        print(f"\n{len(error.problems)} problems; nothing was written", file=sys.stderr)
+        count = len(error.problems)
+        print(f"\n{count} problem{'s' if count > 1 else ''}; nothing was written", file=sys.stderr)
         return 1
     for path in paths:
         print(f"{'differs from a fresh build' if options.check else 'built'}: {path.relative_to(root).as_posix()}")

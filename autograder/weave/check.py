@@ -39,11 +39,11 @@ def _exercise(course: Course, part: Lesson, mark: ExerciseMark, problems: Proble
         known = nearest(mark.name, reference.definitions)
         where = _where(course, part.module)
         problems.add(part.path, mark.line, f"exercise mark {mark.name!r} has no function in {where}{known}")
-    else:
-        try:
-            asked(definition, mark)
-        except CannotAsk as reason:
-            problems.add(part.path, mark.line, f"exercise mark {mark.name!r}: {reason}")
+        return
+    try:
+        asked(definition, mark)
+    except CannotAsk as reason:
+        problems.add(part.path, mark.line, f"exercise mark {mark.name!r}: {reason}")
     if f"{part.module}.{mark.name}" not in course.specs:
         names = [id.partition(".")[2] for id in course.specs if id.startswith(f"{part.module}.")]
         where = f"autograder/exercises/{part.module}"
@@ -106,8 +106,8 @@ def _parts(course: Course, module: str) -> str:
 def _unmarked_functions(course: Course, module: str, problems: Problems) -> None:
     for name, definition in course.references[module].definitions.items():
         id = f"{module}.{name}"
-        if name.startswith("_") or definition.kind == "value" or id in course.asked or id in course.given:
-            continue
+        if name.startswith("_") or definition.kind == "value" or id in course.given or course.is_exercise(id):
+            continue  # a spec without mark is told as such
         problems.add(
             definition.path,
             definition.line,

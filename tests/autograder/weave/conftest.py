@@ -252,6 +252,8 @@ class TinyCourse:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
+    spec = Spec
+
     def specs_of(self, lesson: str) -> list[Spec]:
         return [spec for spec in self.specs if spec.id.startswith(f"{lesson}.")]
 
