@@ -145,7 +145,7 @@ def doctor() -> None:
     """Says what is and isn't available on this machine, and what to do about it."""
     from autograder import doctor as checks
 
-    checks.main()
+    raise typer.Exit(checks.main())
 
 
 @data.command("list")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+
 from p2v_data import DeviceError, device, threads
 from p2v_data.device import _container_cores, _threads_for, cores
 

@@ -7,6 +7,7 @@ from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
+
 from p2v_data import DataMissingError, FetchError, UserError, catalogue, data_folder, fetch, store
 from p2v_data import download as downloads
 

@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+
 from p2v_data import DataDamagedError, DataMissingError, read_idx
 from p2v_data.idx import read_idx_folder
 

@@ -11,6 +11,7 @@ import tarfile
 import numpy as np
 import pytest
 import torch
+
 from p2v_data import DataDamagedError, DataMissingError, Split, cifar10, digits, digits_8x8, fashion, store
 
 CIFAR = importlib.import_module("p2v_data.cifar")

@@ -3,8 +3,9 @@
 import pytest
 import skimage.data
 import torch
-from p2v_data import DataMissingError, UserError, photograph, photograph_provenance, photographs
 from sklearn.datasets import load_sample_image
+
+from p2v_data import DataMissingError, UserError, photograph, photograph_provenance, photographs
 
 SKIMAGE_NAMES = {"hubble": "hubble_deep_field", "ihc": "immunohistochemistry"}
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from p2v_data.split import stratified_split
 
 LABELS = np.repeat([0, 1, 2, 5], [70, 20, 9, 1])
