@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -27,6 +28,7 @@ from autograder.report.style import CSS
 from autograder.report.words import clean, counted, one_line
 
 MOST_NAMES = 12
+_CALL = re.compile(r"(?<![\w.])\.?\w[\w.]*\((?:[^()]|\([^()]*\))*\)")  # no space before the bracket
 MOST_ROWS = 14
 
 
@@ -88,7 +90,7 @@ def _failing(part: FailingCase) -> str:
         return line
     others = "".join(f"<li>{_sign(False)} {escape(one_line(name, 60))}</li>" for name in part.others)
     summary = f"{counted(len(part.others), 'other case')} {'fails' if len(part.others) == 1 else 'fail'} too"
-    return f'{line}<details><summary>{summary}</summary><ul class="p2v-cases">{others}</ul></details>'
+    return f'<details><summary>{summary}</summary><ul class="p2v-cases">{others}</ul></details>{line}'
 
 
 def _inputs(part: Inputs) -> str:
@@ -115,8 +117,14 @@ def _grid(grid: Grid) -> str:
         + "</tr>"
         for r, (index, row) in enumerate(zip(rows, grid.cells, strict=True))
     )
-    caption = f"<caption>{escape(grid.title)}</caption>"
-    return f"<table>{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    title = escape(grid.title)
+    table = f'<table aria-label="{title}"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f"<figure><figcaption>{title}</figcaption>{table}</figure>"
+
+
+def _prose(text: str) -> str:
+    """A sentence with its calls and attributes set as code: conv2d(x), x.new_zeros(…)."""
+    return _CALL.sub(r"<code>\g<0></code>", escape(text))
 
 
 def _cell(text: str, wrong: bool) -> str:
@@ -126,21 +134,23 @@ def _cell(text: str, wrong: bool) -> str:
 def _picture(picture: Picture) -> str:
     source = data_uri(picture.values, picture.low, picture.high, heat=picture.heat)
     alt = escape(picture.alt)
-    image = f'<img src="{source}" alt="{alt}" title="{alt}">'
+    rows, columns = picture.values.shape
+    width = min(180, max(90, round(180 * columns / max(rows, columns))))
+    image = f'<img src="{source}" width="{width}" alt="{alt}" title="{alt}">'
     return f"<figure><figcaption>{escape(picture.title)}</figcaption>{image}</figure>"
 
 
 def _measure(part: Measure) -> str:
     sign = f" {_sign(part.ok)}" if part.ok is not None else ""
-    aside = f" &nbsp; <small>{escape(part.aside)}</small>" if part.aside else ""
-    return f"<p><strong>{escape(part.label)}</strong>{sign} {escape(part.text)}{aside}</p>"
+    aside = f" &nbsp; <small>{_prose(part.aside)}</small>" if part.aside else ""
+    return f"<p><strong>{escape(part.label)}</strong>{sign} {_prose(part.text)}{aside}</p>"
 
 
 def _say(part: Say) -> str:
     label = f"<strong>{escape(part.label)}:</strong> " if part.label else ""
-    aside = f" &nbsp; <small>{escape(part.aside)}</small>" if part.aside else ""
+    aside = f" &nbsp; <small>{_prose(part.aside)}</small>" if part.aside else ""
     kind = ' class="p2v-next"' if part.label == "Next" else ""
-    return f"<p{kind}>{label}{escape(part.text)}{aside}</p>"
+    return f"<p{kind}>{label}{_prose(part.text)}{aside}</p>"
 
 
 def _code(part: Code) -> str:

@@ -25,7 +25,7 @@ def right_answer(verdict: Verdict, exercise: Exercise, saved: bool) -> Iterator[
     if saved:
         yield Say(
             "",
-            f"saved as mine.{exercise.id}: later lessons run on it",
+            f"Saved as mine.{exercise.id}: later lessons run on it",
             aside=f"compare({exercise.name}) shows the reference beside yours",
         )
     if verdict.status == "slow":

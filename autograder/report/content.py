@@ -76,7 +76,7 @@ def _why(verdict: Verdict, first: CaseResult, exercise: Exercise) -> Iterator[Pa
     yield from shown
     yield from _code(first.problem.failure if first.problem else None)
     if first.case.note and _is_by_hand(first):
-        yield Say("by hand", one_line(first.case.note), rank=1)
+        yield Say("By hand", one_line(first.case.note), rank=1)
     if verdict.stage is not None:
         yield from stage_parts(verdict.stage)
     yield from _went_wrong(verdict, explained.cause, exercise)
@@ -166,7 +166,7 @@ def _other(failure: Failure, exercise: Exercise) -> Iterator[Part]:
 def parameters(exercise: Exercise) -> str:
     """The exercise's parameters as a def line has them, without types: "(x, weight, bias=None)"; "" if unknown."""
     try:
-        wanted = inspect.signature(exercise.oracle)
+        wanted = inspect.signature(exercise.oracle)  # type: ignore[arg-type]  # a Golden raises TypeError
     except (TypeError, ValueError):
         return ""
     bare = [item.replace(annotation=inspect.Parameter.empty) for item in wanted.parameters.values()]

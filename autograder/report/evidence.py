@@ -100,7 +100,14 @@ def pictures(found: Mismatch) -> Iterator[Pictures]:
         (
             Picture("expected", one, low, high, f"expected: {size}, {short(low)} (black) to {short(high)} (white)"),
             Picture("got", other, low, high, f"got: the same {size}, on the same scale"),
-            Picture("difference", off, 0.0, largest or 1.0, f"difference{which}: {share}; bright is wrong", heat=True),
+            Picture(
+                f"difference, up to {short(largest)}",
+                off,
+                0.0,
+                largest or 1.0,
+                f"difference{which}: {share}",
+                heat=True,
+            ),
         )
     )
 
@@ -109,7 +116,7 @@ def stage_parts(stage: FirstWrongStage) -> Iterator[Part]:
     """The first wrong stage: the way to it, its sizes, and where its output differs."""
     found = stage.mismatch
     name = one_line(stage.name, 60) + (", already at its input" if stage.entered_wrong else "")
-    yield Say("First stage that differs", f"{name}   {_both_shapes(found)}")
+    yield Say("First stage that differs", f"{name}: {_both_shapes(found)}")
     yield Stages(stage.agreed, one_line(stage.name, 60), stage.entered_wrong)
     if stage.entered_wrong:
         before = one_line(stage.agreed[-1], 60) if stage.agreed else "the start"

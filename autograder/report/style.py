@@ -10,32 +10,32 @@ border-left:4px solid var(--p2v-tone);padding:2px 0 2px 14px;margin:4px 0;max-wi
 .p2v-report.p2v-good{--p2v-tone:var(--p2v-good)}.p2v-report.p2v-partly{--p2v-tone:var(--p2v-partly)}
 .p2v-report.p2v-bad{--p2v-tone:var(--p2v-bad)}.p2v-report.p2v-open{--p2v-tone:var(--p2v-open)}
 .p2v-report p,.p2v-report ul{margin:6px 0;padding:0}
-.p2v-report code,.p2v-report pre{font-family:var(--p2v-mono);font-size:.93em;background:none;color:inherit;padding:0}
+.p2v-report pre,.p2v-report :is(p,li,small)>code{font-family:var(--p2v-mono);font-size:.93em;background:none;
+color:inherit;padding:0}
 .p2v-report .p2v-head{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;margin:2px 0 8px}
 .p2v-report .p2v-head strong{font-size:1.12em}
 .p2v-report .p2v-sign{color:var(--p2v-tone);font-weight:700;font-size:1.12em}
 .p2v-report .p2v-head small{margin-left:auto}
 .p2v-report small,.p2v-report .p2v-soft{color:var(--p2v-soft);font-size:.93em}
-.p2v-report ul.p2v-cases{list-style:none;display:flex;flex-wrap:wrap;gap:2px 18px}
+.p2v-report ul.p2v-cases{list-style:none;margin:6px 0;padding:0;display:flex;flex-wrap:wrap;gap:2px 18px}
 .p2v-report ul.p2v-cases li{margin:0;padding:0}
 .p2v-report .p2v-yes{color:var(--p2v-good);font-weight:700}.p2v-report .p2v-no{color:var(--p2v-bad);font-weight:700}
 .p2v-report .p2v-side{display:flex;flex-wrap:wrap;gap:8px 32px;align-items:flex-start;margin:8px 0 8px 18px}
 .p2v-report .p2v-side>p{align-self:center;margin:0;max-width:34em}
 .p2v-report .p2v-inputs{margin-left:18px}
 .p2v-report table{border-collapse:collapse;border:0;margin:0;font-size:.93em;color:inherit;display:table;width:auto}
-.p2v-report caption{text-align:left;font-weight:600;padding:0 0 3px;color:inherit;caption-side:top;white-space:nowrap}
 .p2v-report td,.p2v-report th{border:0;background:none!important;padding:1px 7px;text-align:right;
-font-family:var(--p2v-mono);white-space:nowrap;color:inherit}
+font-family:var(--p2v-mono);white-space:nowrap;line-height:1.45;color:inherit}
 .p2v-report thead th,.p2v-report tbody th{font-weight:400;font-size:.84em;color:var(--p2v-soft)}
 .p2v-report tbody{border:1px solid var(--p2v-line)}
 .p2v-report tbody tr{background:none!important}
 .p2v-report mark{color:inherit;font-weight:700;border-radius:3px;padding:0 3px;background:#e5533d33;
 background:color-mix(in srgb,var(--p2v-bad) 24%,transparent);box-shadow:inset 0 -2px 0 var(--p2v-bad)}
-.p2v-report mark span{font-weight:400;margin-right:3px}
+.p2v-report mark span{font-weight:400;margin-right:5px;opacity:.75}
 .p2v-report .p2v-next{border-top:1px solid var(--p2v-line);padding-top:6px;margin-top:8px}
 .p2v-report pre{margin:6px 0 6px 18px;overflow-x:auto;white-space:pre;line-height:1.4;max-height:24em}
 .p2v-report figure{margin:0}.p2v-report figcaption{font-size:.93em;padding-bottom:3px;font-weight:600}
-.p2v-report figure img{display:block;width:144px;height:auto;image-rendering:pixelated;border:1px solid var(--p2v-line)}
+.p2v-report figure img{display:block;height:auto;image-rendering:pixelated;border:1px solid var(--p2v-line)}
 .p2v-report details{margin:4px 0}.p2v-report summary{cursor:pointer}
 .p2v-report summary:focus-visible,.p2v-report pre:focus-visible{outline:2px solid var(--p2v-open);outline-offset:2px}
 .p2v-report ol.p2v-way{list-style:none;display:flex;flex-wrap:wrap;gap:6px 0;margin:6px 0 6px 18px;padding:0}
