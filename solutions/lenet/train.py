@@ -100,19 +100,25 @@ def train_lenet(images: Float[Tensor, "N 1 28 28"], labels: Int[Tensor, "N"], se
     Your `LeNet5`, `Adam` and `fit` are enough; layers of torch.nn are welcome too. Equal `seed`s give equal models,
     and PyTorch's global random state is left as it was.
     """
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
-    held_out, rest = order[: len(order) // 10], order[len(order) // 10 :]
-    train = [(images[chosen], labels[chosen]) for chosen in rest.split(50)]
+    generator = torch.Generator().manual_seed(seed)
+    held_out, learnt = torch.randperm(len(images), generator=generator).tensor_split([len(images) // 10])
+    nudges = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    x = torch.cat([images[learnt].roll(nudge, dims=(2, 3)) for nudge in nudges])
+    y = labels[learnt].repeat(len(nudges))
+    train = [(x[chosen], y[chosen]) for chosen in torch.randperm(len(x), generator=generator).split(50)]
     val = [(images[chosen], labels[chosen]) for chosen in held_out.split(500)]
+
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = LeNet5().to(images.device)
-    epochs = 10
+    optimizer = Adam(model.parameters(), lr=3e-3)
+    epochs = 3
     with tqdm(total=epochs, desc="LeNet-5", unit="epoch", leave=False) as bar:
 
-        def show(epoch: int, train_loss: float, val_loss: float) -> None:
+        def on_epoch(epoch: int, train_loss: float, val_loss: float) -> None:
+            optimizer.lr *= 0.4
             bar.set_postfix(train=f"{train_loss:.3f}", val=f"{val_loss:.3f}")
             bar.update()
 
-        fit(model, Adam(model.parameters(), lr=2e-3), cross_entropy, train, val, epochs, on_epoch=show)
+        fit(model, optimizer, cross_entropy, train, val, epochs, on_epoch=on_epoch)
     return model
