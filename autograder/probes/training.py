@@ -51,6 +51,9 @@ class Recorder(list[Any]):
     def __call__(self, *args: Any) -> None:
         self.append(args)
 
+    def __bool__(self) -> bool:
+        return True  # even when empty: "if on_epoch:" means "if there is one"
+
 
 @probe
 def centred_regression(weight: Tensor, bias: Tensor, rate: float = 0.5) -> CentredRegression:
