@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class NotebookError(ValueError):
 def read(path: Path) -> Any:
     """The notebook in `path`. Raises NotebookError, which says what is wrong with the file."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nbformat mends missing and doubled cell ids, and warns of it
             return nbformat.read(file, as_version=4)
     except FileNotFoundError:
         raise NotebookError(f"{path}: there is no such notebook") from None

@@ -48,7 +48,7 @@ class Session:
     def judge(self, exercise: Exercise, answer: Callable[..., Any] | None, seed: int, show: Show) -> Verdict:
         """The verdict on an answer. `show` gets it twice: as soon as correctness is known, and when it is complete."""
         start = time.perf_counter()
-        cells = [] if answer is None else cells_of(answer, self.shell)
+        cells = cells_of(answer, self.shell) if callable(answer) else []
         with _own_random_numbers():
             verdict = self._correctness(exercise, answer, cells, seed)
             verdict = replace(verdict, seconds=time.perf_counter() - start)

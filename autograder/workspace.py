@@ -103,15 +103,15 @@ def merge(old: Any, new: Any) -> tuple[Any, int]:
 def _own_cells(notebook: Any) -> dict[tuple[str, str] | None, list[Any]]:
     """The cells that are the student's, by the course's cell that they follow."""
     found: dict[tuple[str, str] | None, list[Any]] = {}
+    last = {_key(cell): index for index, cell in enumerate(notebook.cells)}
     after: tuple[str, str] | None = None
-    for cell in notebook.cells:
+    for index, cell in enumerate(notebook.cells):
         key = _key(cell)
-        if key is None:
-            found.setdefault(after, []).append(cell)
-        else:
+        if key is not None:
             after = key
-            if _edited(cell):
-                found.setdefault(after, []).append(cell)
+        copied = key is not None and last[key] != index
+        if key is None or copied or _edited(cell):
+            found.setdefault(after, []).append(cell)
     return found
 
 
@@ -143,8 +143,11 @@ def _key(cell: Any) -> tuple[str, str] | None:
     marks = cell.metadata.get(METADATA)
     if not marks or "role" not in marks:
         return None
-    name = marks.get("exercise") or marks.get("question") or cell.get("id", "")
-    return str(marks["role"]), str(name)
+    role = str(marks["role"])
+    name = marks.get("exercise") or marks.get("question")
+    if name is None and str(cell.get("id", "")).startswith(role):
+        name = cell.id  # a copy that a student made has the marks too, but a random id
+    return None if name is None else (role, str(name))
 
 
 def _identity(cell: Any) -> tuple[Any, ...]:

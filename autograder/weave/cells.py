@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.workspace import digest
+
 Role: TypeAlias = Literal[
     "title", "imports", "text", "demo", "given", "solution", "check", "question", "answer", "reveal"
 ]
@@ -26,7 +28,7 @@ def prose(number: int, source: str) -> NotebookNode:
 
 def demo(number: int, source: str) -> NotebookNode:
     """A code cell to run and play with; the number counts demos."""
-    return _cell("demo", f"demo-{number:03}", source)
+    return _cell("demo", f"demo-{number:03}", source, digest=digest(source))
 
 
 def imports(source: str) -> NotebookNode:

@@ -1,5 +1,6 @@
 """What goes over the wire comes back the same, and nothing else is built from bytes."""
 
+import contextlib
 import math
 import random
 
@@ -83,10 +84,8 @@ def test_damaged_bytes_raise_wire_errors_only():
         for _ in range(draw.randrange(4)):
             if damaged:
                 damaged[draw.randrange(len(damaged))] = draw.randrange(256)
-        try:
+        with contextlib.suppress(wire.WireError):
             wire.decode(bytes(damaged))
-        except wire.WireError:
-            pass
 
 
 @pytest.mark.parametrize(

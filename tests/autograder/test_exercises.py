@@ -1,0 +1,55 @@
+"""What every exercise gets for free, from its spec alone."""
+
+import pytest
+import torch
+
+from autograder import cli, registry, selftest
+from autograder.judge import expected_outputs
+
+QUICK_SECONDS = 2.0
+EXERCISES = registry.all_exercises()
+ALTERNATIVES = cli.alternatives()
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_exercise(exercise):
+    expected_outputs(exercise, next(iter(exercise.cases(registry_rng()))), torch.device("cpu"))
+    seeds = (0,) if exercise.live else (0, 1, 2)
+    row = selftest.run(
+        exercise, cli.reference_of(exercise), ALTERNATIVES.get(exercise.id, ()), seeds, torch.device("cpu")
+    )
+    assert row.faults == []
+    assert row.reference
+    assert row.stub
+    assert row.wrong == row.rejected == row.named
+    assert row.alternatives == row.accepted
+    if not exercise.live:
+        assert row.seconds < QUICK_SECONDS
+
+
+def registry_rng():
+    from autograder.spec import Rng
+
+    return Rng(0)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_needs_exist_and_come_from_other_exercises(exercise):
+    known = {item.id for item in EXERCISES}
+    assert set(exercise.needs) <= known - {exercise.id}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_the_first_case_is_worked_out_by_hand(exercise):
+    first = next(iter(exercise.cases(registry_rng())))
+    assert first.expect or first.note or exercise.live, "no hand-computed value and no arithmetic in the first case"
+
+
+def test_alternatives_belong_to_exercises():
+    assert set(ALTERNATIVES) <= {item.id for item in EXERCISES}
+
+
+def test_names_are_found_in_any_case_and_typos_get_an_offer():
+    assert registry.find("CONV2D").id == registry.find("lenet.conv2d").id == "lenet.conv2d"
+    with pytest.raises(registry.UnknownExercise, match="did you mean conv2d"):
+        registry.find("conv3d")

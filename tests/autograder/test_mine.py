@@ -1,0 +1,75 @@
+"""The student's own library."""
+
+import importlib
+import sys
+
+import pytest
+
+from autograder import mine, registry
+
+POOL = registry.find("avg_pool2d")
+
+
+@pytest.fixture(autouse=True)
+def clean_imports():
+    yield
+    sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, mine._Finder)]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
+        del sys.modules[name]
+
+
+def reference(lesson, name):
+    if name == "unknown":
+        raise LookupError(name)
+    return f"the reference's {lesson}.{name}"
+
+
+def borrowed(name="avg_pool2d"):
+    return getattr(importlib.import_module("mine.lenet"), name)
+
+
+def test_the_reference_stands_in_with_one_notice(tmp_path):
+    notices = []
+    mine.install(mine.Library(tmp_path, reference, notices.append))
+    assert borrowed() == borrowed() == "the reference's lenet.avg_pool2d"
+    assert notices == ["lenet.avg_pool2d isn't accepted yet: this cell runs on the reference."]
+
+
+def test_accepted_code_comes_first_and_is_seen_when_it_changes(tmp_path):
+    library = mine.Library(tmp_path, reference)
+    mine.install(library)
+    path = library.save(POOL, "def avg_pool2d():\n    return 'first'\n")
+    assert borrowed()() == "first"
+    library.save(POOL, "def avg_pool2d():\n    return 'second, and longer'\n")
+    assert borrowed()() == "second, and longer"
+    assert path == tmp_path / "lenet" / "avg_pool2d.py"
+    assert [item.name for item in path.parent.glob("*.part")] == []
+
+
+def test_without_references_the_import_says_what_to_solve(tmp_path):
+    mine.install(mine.Library(tmp_path, None))
+    with pytest.raises(ImportError, match=r"lenet\.avg_pool2d is needed here and isn't solved yet"):
+        borrowed()
+
+
+def test_in_grading_only_what_is_needed_is_lent(tmp_path):
+    mine.install(mine.Library(tmp_path, reference, only=("lenet.pad2d",)))
+    assert borrowed("pad2d") == "the reference's lenet.pad2d"
+    with pytest.raises(ImportError, match="avg_pool2d"):
+        borrowed()
+
+
+def test_unknown_lessons_are_ordinary_import_errors(tmp_path):
+    mine.install(mine.Library(tmp_path, reference))
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("mine.nothing")
+
+
+def test_a_write_that_fails_leaves_the_old_answer(tmp_path, monkeypatch):
+    library = mine.Library(tmp_path, reference)
+    path = library.save(POOL, "def avg_pool2d():\n    return 1\n")
+    monkeypatch.setattr(mine.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        library.save(POOL, "broken")
+    assert "return 1" in path.read_text()
+    assert [item.name for item in path.parent.iterdir()] == ["avg_pool2d.py"]

@@ -1,0 +1,81 @@
+"""Speed is judged by ratios; these tests check the judging, not this machine's speed."""
+
+import pytest
+import torch
+
+from autograder import timing
+from autograder.spec import Speed, of_call
+from tests.autograder.toys import TIMED, toy
+
+CPU = torch.device("cpu")
+BUDGET = Speed(lambda rng: of_call("speed", x=rng.normal(4)), limit=5.0, gold=2.0, against="base")
+
+
+def decide(pairs):
+    return timing._decide(pairs, BUDGET, 1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "status"),
+    [
+        ([1.5] * 6, "within"),
+        ([9.0] * 6, "over"),
+        ([2.0, 9.0, 4.0] * 2, "inconclusive"),
+        ([4.8, 5.0, 5.1] * 2, "within"),
+    ],
+)
+def test_the_three_verdicts(ratios, status):
+    assert decide([(ratio, 1.0) for ratio in ratios]).status == status
+
+
+def test_gold_needs_the_whole_spread():
+    assert decide([(1.5, 1.0)] * 6).tier == "gold"
+    assert decide([(1.5, 1.0), (2.2, 1.0), (1.5, 1.0)] * 2).tier == ""
+
+
+def test_as_few_rounds_as_decide():
+    calls = []
+
+    def ours():
+        calls.append(1)
+        return 1.0
+
+    assert len(timing._rounds(ours, lambda: 1.0, BUDGET)) == timing.FEWEST
+    assert len(timing._rounds(lambda: 1e6, lambda: 1.0, BUDGET)) == timing.GROUPS
+
+
+def test_a_slow_answer_is_over_and_a_twin_of_the_oracle_is_within():
+    assert timing.measure_speed(TIMED, lambda x: 2 * x, CPU, 0).status == "within"
+
+    def slow(x):
+        for _ in range(60):
+            x = x + 0
+        return 2 * x
+
+    assert timing.measure_speed(TIMED, slow, CPU, 0).status == "over"
+
+
+def test_no_budget_no_measurement():
+    assert timing.measure_speed(toy(), lambda x: 2 * x, CPU, 0) is None
+
+
+def test_threads_are_restored():
+    before = torch.get_num_threads()
+    timing.measure_speed(TIMED, lambda x: 2 * x, CPU, 0)
+    assert torch.get_num_threads() == before
+
+
+def test_peak_memory_counts_what_is_alive_at_once():
+    case = of_call("memory", x=torch.ones(1000))
+
+    def one_after_the_other(x):
+        for _ in range(10):
+            y = x * 2
+        return y
+
+    def all_at_once(x):
+        return torch.stack([x * 2 for _ in range(10)]).sum(0)
+
+    few, many = timing.peak_bytes(case, one_after_the_other, CPU), timing.peak_bytes(case, all_at_once, CPU)
+    assert 4000 <= few <= 12000
+    assert many >= 80000
