@@ -39,12 +39,12 @@ def cross_entropy(
     Peer: `F.cross_entropy`.
     """
     counted = target != ignore_index
-    target = target[counted]
-    log_p = log_softmax(logits[counted], dim=1)
+    wanted = target.where(counted, 0)
+    log_p = log_softmax(logits, dim=1)
     class_weight = logits.new_ones(logits.shape[1]) if weight is None else weight
-    sample_weight = class_weight[target]
-    total = -(sample_weight * log_p.gather(1, target[:, None])[:, 0]).sum()
+    sample_weight = class_weight[wanted]
+    losses = -sample_weight * log_p.gather(1, wanted[:, None])[:, 0]
     if label_smoothing > 0:
-        spread = -(class_weight * log_p).mean(dim=1).sum()
-        total = (1 - label_smoothing) * total + label_smoothing * spread
-    return total / sample_weight.sum()
+        spread = -(class_weight * log_p).mean(dim=1)
+        losses = (1 - label_smoothing) * losses + label_smoothing * spread
+    return losses[counted].sum() / sample_weight[counted].sum()
