@@ -112,7 +112,7 @@ def find_in_source(source: str, patterns: Sequence[str], place: str) -> tuple[st
     return None
 
 
-USUAL_IMPORTS = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy"}
+USUAL_IMPORTS = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy", "p2v_data": "p2v_data"}
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:

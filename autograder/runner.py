@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +19,18 @@ from autograder.spec import Case, Exercise, Failure, Trace
 def in_this_process(
     exercise: Exercise, answer: Callable[..., Any], device: torch.device, *, stages: bool = False
 ) -> Callable[[Case], Trace]:
-    """A function that runs a case here, under the exercise's time limit, with its forbidden operators watched."""
+    """A function that runs a case here, under the exercise's time limit, with its forbidden operators watched.
+
+    A long training (`live`) is not watched: that would double its time.
+    """
 
     def run(case: Case) -> Trace:
         watch = Watch(exercise.forbidden)
         with captured(live=exercise.live) as printed:
             try:
                 with time_limit(exercise.time_limit):
-                    trace = run_case(case, answer, device=device, guard=lambda: watch, stages=stages)
+                    guard = nullcontext if exercise.live else lambda: watch
+                    trace = run_case(case, answer, device=device, guard=guard, stages=stages)
             except failures.TimeLimit:
                 trace = Trace(failure=timeout(exercise, case))
         if watch.hit is not None:

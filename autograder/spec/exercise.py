@@ -99,7 +99,8 @@ class Exercise:
     forbidden: operators ("aten::convolution*") and dotted names ("torch.nn.functional.conv2d", "scipy.signal")
         that would make the answer not from scratch; shell patterns.
     needs: ids of earlier exercises that the answer may call. may_alias: the answer may return its input or a view.
-    time_limit: seconds for one case. live: shows the answer's own output (progress bars) while it runs.
+    time_limit: seconds for one case. live: a long training, which shows its own output (progress bars)
+        and whose operators are not watched.
     """
 
     id: str
