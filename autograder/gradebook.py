@@ -7,34 +7,25 @@ and those are written here. No check cell of a submission is ever executed.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.preprocessors import DeduplicateIds, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
 from autograder import registry, report
 from autograder.grading import TRUSTS, grade
 from autograder.notebook import code_cells
+from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict
-
-
-class DropDuplicateIds(DeduplicateIds):  # type: ignore[misc]  # nbgrader is untyped
-    """Like nbgrader's own, but leaves no empty metadata behind, which would stop the whole class."""
-
-    def preprocess_cell(self, cell: Any, resources: Any, cell_index: int) -> tuple[Any, Any]:
-        """Takes nbgrader's metadata off a cell whose id stands further down again."""
-        cell, resources = super().preprocess_cell(cell, resources, cell_index)
-        if cell.metadata.get("nbgrader") == {}:
-            del cell.metadata["nbgrader"]
-        return cell, resources
 
 
 class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
     """Writes the judge's verdict into each check cell: the report, and the points as the cell's result."""
 
-    seed = Integer(-1, help="Seed of the cases; -1 draws a fresh one for each submission.").tag(config=True)
+    seed = Integer(-1, help="Seed of the cases; -1 draws a fresh one for each notebook.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Judges every exercise that the notebook holds a check cell for."""
@@ -43,16 +34,27 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
         known = by_grade_id()
         self.log.warning("%s", TRUSTS)
         for cell in nb.cells:
-            if not (utils.is_grade(cell) and cell.cell_type == "code"):
-                continue
-            exercise = known.get(cell.metadata.nbgrader["grade_id"])
-            if exercise is None:
-                cell.outputs = _outputs("this cell checks no exercise of the course", "", 0.0)
-                continue
-            verdict = grade(exercise, cells, seed=seed)
-            self.log.info("%s", report.one_line(verdict))
-            cell.outputs = _outputs(*_texts(verdict, exercise), verdict.points)
+            if utils.is_grade(cell) and cell.cell_type == "code":
+                cell.outputs = self._judged(known.get(cell.metadata.nbgrader["grade_id"]), cells, seed)
         return nb, resources
+
+    def _judged(self, exercise: Exercise | None, cells: Sequence[Cell], seed: int) -> list[Any]:
+        if exercise is None:
+            return _outputs("This cell checks no exercise of the course.", "", 0.0)
+        try:
+            verdict = grade(exercise, cells, seed=seed)
+            text, html = _texts(verdict, exercise)
+        except Exception:
+            self.log.exception("The judge itself failed on %s; look at this submission yourself.", exercise.id)
+            return _outputs(f"{exercise.id}: {OUR_FAULT}", "", 0.0)
+        self.log.info("%s", report.one_line(verdict))
+        return _outputs(text, html, verdict.points)
+
+
+OUR_FAULT = (
+    "the grading program failed on this exercise, which is no fault of yours. "
+    "It counts 0 until your instructor has looked at it."
+)
 
 
 def by_grade_id() -> dict[str, Exercise]:

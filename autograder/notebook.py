@@ -44,9 +44,10 @@ def is_check_cell(cell: Any) -> bool:
 
 
 def code_cells(notebook: Any) -> list[Cell]:
-    """The code of a notebook that may belong to answers, cells numbered from 1 as they are counted in JupyterLab."""
+    """The code of a notebook that may belong to answers, cells numbered from 1 as the student counts them."""
     found = []
-    for number, cell in enumerate(notebook.cells, start=1):
+    theirs = (cell for cell in notebook.cells if not (cell.metadata.get(METADATA) or {}).get("added"))
+    for number, cell in enumerate(theirs, start=1):
         if cell.cell_type == "code" and not is_check_cell(cell) and isinstance(cell.source, str):
             found.append(Cell(f"cell {number}", cell.source))
     return found

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -24,12 +24,14 @@ import torch
 
 from autograder import failures, mine, references, registry, wire
 from autograder.forbid import find_in_source
+from autograder.limits import time_limit
 from autograder.runner import in_this_process, timeout
 from autograder.slicing import Cell, Statement, first_line, needed
 from autograder.spec import Case, Exercise, Failure, SpeedResult, Trace
 
 GRACE = 3.0  # seconds past the answer's own limit until the child is killed
 START = 60.0  # seconds for the first child, which waits until torch is imported
+DEFINING = 10.0  # seconds for the cells that define the answer
 MOST_BYTES = 256 << 20
 EXTRA_MEMORY = 4 << 30  # address space beyond what torch itself has mapped
 
@@ -72,6 +74,8 @@ class Worker:
         """Defines the answer in the child; the failure if that doesn't work."""
         if not self._ready:
             reply = self._reply(START)
+            if reply == "started":
+                reply = self._reply(DEFINING + GRACE)
             self._ready = True
             if reply != "ready":
                 unreadable = Failure("crashed", "your answer's process sent something unreadable")
@@ -108,7 +112,7 @@ class Worker:
         try:
             if not self._connection.poll(seconds):
                 self._process.kill()
-                return Failure("timeout", f"no answer after {seconds:g} s")
+                return Failure("timeout", f"stopped after {seconds:g} s without a word")
             return wire.decode(self._connection.recv_bytes(MOST_BYTES))
         except (EOFError, OSError):
             return self._ending()
@@ -158,25 +162,43 @@ def _serve(connection: Connection, job: Job) -> None:
     """The child: defines the answer, then carries out case after case."""
     _limit_resources()
     exercise = registry.find(job.exercise_id)
-    found = define(exercise, [Cell(*cell) for cell in job.cells], Path(job.library) if job.library else None)
-    if isinstance(found, Failure):
-        connection.send_bytes(wire.encode(found))
-        return
-    connection.send_bytes(wire.encode("ready"))
+    connection.send_bytes(wire.encode("started"))
+    found = _defined_in_time(exercise, job)
+    connection.send_bytes(wire.encode(found if isinstance(found, Failure) else "ready"))
     cpu = torch.device("cpu")
     run = in_this_process(exercise, found, cpu)
-    while True:
+    while not isinstance(found, Failure):
         try:
             message = wire.decode(connection.recv_bytes())
         except EOFError:
             return
         if isinstance(message, Case):
-            reply: Any = run(message)
+            connection.send_bytes(_encoded(run(message)))
         else:
             from autograder.timing import measure_speed
 
-            reply = measure_speed(exercise, found, cpu, message["speed"])
-        connection.send_bytes(wire.encode(reply))
+            connection.send_bytes(wire.encode(measure_speed(exercise, found, cpu, message["speed"])))
+
+
+def _defined_in_time(exercise: Exercise, job: Job) -> Any:
+    cells = [Cell(*cell) for cell in job.cells]
+    try:
+        with time_limit(DEFINING):
+            return define(exercise, cells, Path(job.library) if job.library else None)
+    except failures.TimeLimit:
+        return Failure("timeout", f"stopped after {DEFINING:g} s, while the cells ran that define {exercise.name}")
+
+
+def _encoded(trace: Trace) -> bytes:
+    """A trace as bytes; what can't be sent becomes a failure that says so."""
+    try:
+        message = wire.encode(trace)
+    except (RecursionError, MemoryError):
+        return wire.encode(Trace(failure=Failure("output", "your answer returned something too deep or too large")))
+    if len(message) > MOST_BYTES:
+        size = f"{len(message) / 2**20:,.0f} MB, more than the {MOST_BYTES >> 20} MB that are read"
+        return wire.encode(Trace(failure=Failure("output", f"your answer returned {size}")))
+    return message
 
 
 def _limit_resources() -> None:
@@ -210,7 +232,8 @@ def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> A
     for item in chosen:
         hit = find_in_source(item.text, (*exercise.forbidden, *references.packages()), item.cell.place)
         if hit is not None:
-            return Failure("forbidden", hit[0], (hit[1],))
+            line = replace(hit[1], number=hit[1].number + first_line(item.node) - 1)
+            return Failure("forbidden", hit[0], (line,))
     module = ModuleType("answer")
     sys.modules["answer"] = module
     try:

@@ -1,0 +1,179 @@
+"""Makes whatever students hand in gradable, for nbgrader (see nbgrader_config.py), and says in words what was wrong.
+
+nbgrader alone loses a submission whose cells lack ids or flags, and stops the whole class at others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.notebook import METADATA, NotebookError, read
+
+SCHEMA = 3  # of nbgrader's cell metadata
+LONGEST_NOTE = 500
+ADDED = {METADATA: {"added": True}}
+
+
+class SubmissionReader(NotebookExporter):
+    """Reads a submitted file; one that is no notebook becomes an empty notebook that says so."""
+
+    def from_filename(self, filename: str, resources: Any = None, **options: Any) -> tuple[Any, Any]:
+        """The notebook as text, and nbconvert's resources."""
+        path = Path(filename)
+        try:
+            notebook = well_formed(read(path))
+        except NotebookError as error:
+            self.log.error("%s", error)
+            reason = str(error).partition(": ")[2]
+            notebook = new_notebook(metadata={METADATA: {"unreadable": reason}})
+        place = {"metadata": {"name": path.stem, "path": str(path.parent)}}
+        resources = {**(resources or {}), **place}
+        found: tuple[Any, Any] = self.from_notebook_node(notebook, resources, **options)  # type: ignore[no-untyped-call]
+        return found
+
+
+def well_formed(notebook: Any) -> NotebookNode:
+    """A notebook that any tool can read: cells without text or of no known kind are left out."""
+    cells, ids = [], set[str]()
+    listed = notebook.get("cells")
+    for cell in listed if isinstance(listed, list) else []:
+        if not isinstance(cell, NotebookNode) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+            continue
+        if not isinstance(cell.get("source"), str):
+            continue
+        if not isinstance(cell.get("metadata"), NotebookNode):
+            cell["metadata"] = NotebookNode()
+        if not isinstance(cell.metadata.get(METADATA), NotebookNode):
+            cell.metadata.pop(METADATA, None)
+        if cell.cell_type == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
+        if not isinstance(cell.get("id"), str) or cell["id"] in ids:
+            cell["id"] = uuid4().hex[:8]
+        ids.add(cell["id"])
+        cells.append(cell)
+    metadata = notebook.get("metadata")
+    clean: NotebookNode = new_notebook(cells=cells, metadata=metadata if isinstance(metadata, NotebookNode) else {})
+    return clean
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """A cell as it was released: its nbgrader metadata and its text."""
+
+    kind: str
+    text: str
+    marks: Mapping[str, Any]
+
+    @property
+    def graded(self) -> bool:
+        """Whether marks are recorded for it."""
+        return bool(self.marks["grade"])
+
+    @property
+    def called(self) -> str:
+        """How to speak of it: a short text, else its id."""
+        short = self.kind == "code" and "\n" not in self.text and len(self.text) < 60
+        return self.text if short else str(self.marks["grade_id"])
+
+
+class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
+    """Gives each released cell its metadata back, puts missing graded cells in, and notes what it found at the top.
+
+    Of cells with one id the last counts; what else pretends to be a released cell becomes an ordinary one.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Restores a submitted notebook, whatever was done to it."""
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            released = released_cells(gradebook.find_notebook(about["notebook"], about["assignment"]))
+            names = [item.name for item in gradebook.find_assignment(about["assignment"]).notebooks]
+        folder = Path(resources["metadata"]["path"])
+        absent = [f"{name}.ipynb" for name in names if not (folder / f"{name}.ipynb").exists()]
+        notes = [*_about_the_file(nb, f"{about['notebook']}.ipynb"), *_about_others(absent)]
+        notes += restore(nb, released)
+        for note in notes:
+            self.log.warning("%s: %s", about["student"], note)
+        if notes:
+            lines = "\n".join(f"* {escape(note[:LONGEST_NOTE], quote=False)}" for note in notes)
+            nb.cells.insert(0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", metadata=ADDED))
+        return nb, resources
+
+
+def released_cells(notebook: Any) -> dict[str, SourceCell]:
+    """What the gradebook knows of a released notebook's cells, by their nbgrader ids."""
+    points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    found = {}
+    for cell in notebook.source_cells:
+        marks = {"schema_version": SCHEMA, "grade_id": cell.name, "task": False, "locked": cell.locked}
+        marks |= {"grade": cell.name in points, "solution": cell.name in solutions}
+        marks |= {"checksum": cell.checksum, "cell_type": cell.cell_type}
+        if cell.name in points:
+            marks["points"] = points[cell.name]
+        found[cell.name] = SourceCell(cell.cell_type, cell.source, marks)
+    return found
+
+
+def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
+    """Restores a notebook's cells in place; what had to be done, a sentence each."""
+    notes: list[str] = []
+    present: set[str] = set()
+    for cell in reversed(notebook.cells):
+        marks = cell.metadata.pop("nbgrader", None)
+        name = marks.get("grade_id") if isinstance(marks, Mapping) else None
+        source = released.get(name) if isinstance(name, str) else None
+        if name is None or source is None:
+            continue
+        if name in present:
+            notes.append(f"There are several cells {source.called}; the last one counts.")
+            continue
+        if source.marks["locked"] and cell.source.strip() != source.text.strip():
+            notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
+        cell.metadata["nbgrader"] = NotebookNode(source.marks)
+        present.add(name)
+    missing = {name: source for name, source in released.items() if source.graded and name not in present}
+    for name, source in missing.items():
+        _insert(notebook, name, source)
+    if missing:
+        names = ", ".join(source.called for source in missing.values())
+        notes.append(f"Missing cells, which were put back as they were released: {names}.")
+    return notes
+
+
+def _insert(notebook: Any, name: str, source: SourceCell) -> None:
+    """Puts a missing cell below the answer or question that it belongs to, else at the end."""
+    make: Callable[..., NotebookNode] = new_code_cell if source.kind == "code" else new_markdown_cell
+    cell = make(source.text, metadata={**ADDED, "nbgrader": NotebookNode(source.marks)})
+    subject = name.partition("-")[2]
+    homes = (subject, f"question-{subject}")
+    ids = [(item.metadata.get("nbgrader") or {}).get("grade_id") for item in notebook.cells]
+    place = next((index + 1 for index, grade_id in enumerate(ids) if grade_id in homes), len(ids))
+    notebook.cells.insert(place, cell)
+
+
+def _about_the_file(notebook: Any, name: str) -> Iterator[str]:
+    ours = notebook.metadata.get(METADATA)
+    ours = ours if isinstance(ours, Mapping) else {}
+    if "unreadable" in ours:
+        yield f"{name} could not be read: {ours['unreadable']}. Nothing in it could be graded."
+    other = str(ours.get("notebook", name)).rpartition("/")[2]
+    if other != name:
+        yield f"This file is called {name}, but it is {other}. What {name} asks for was not found in it."
+
+
+def _about_others(absent: list[str]) -> Iterator[str]:
+    if absent:
+        yield f"Not handed in: {', '.join(absent)}. What it asks for counts 0."
