@@ -133,8 +133,8 @@ TRAIN_LENET = Exercise(
         _wrong(
             "stops far too early",
             mean_digits,
-            "the network has learnt something, but fewer than 90 % are right. Comparing with the average image of each digit "
-            "gives 80 % without any training.",
+            "the network has learnt something, but fewer than 90 % are right. Comparing with the average image of "
+            "each digit gives 80 % without any training.",
             "look at the curves: if both losses still fall, train on or take larger steps; if they jump, smaller ones.",
         ),
         _wrong(
