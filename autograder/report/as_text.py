@@ -120,8 +120,8 @@ def _flow(items: Sequence[str], width: int) -> list[str]:
 
 
 def _failing(part: FailingCase, width: int) -> list[str]:
-    first = f"✗ {one_line(part.name, 70)}    first failing case, {part.try_it} to try it"
-    return [*_names("✗", part.others, width, most=1), *_flow([first], width)] if part.others else _flow([first], width)
+    first = _flow([f"✗ {one_line(part.name, 70)}", f"first failing case, {part.try_it} to try it"], width)
+    return [*_names("✗", part.others, width, most=1), *first] if part.others else first
 
 
 def _inputs(part: Inputs, width: int) -> list[str]:

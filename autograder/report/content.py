@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from autograder.report.budgets import right_answer
 from autograder.report.evidence import evidence, inputs_of, stage_parts
-from autograder.report.headline import headline, is_right
+from autograder.report.headline import headline, is_absent, is_right, stands_alone
 from autograder.report.parts import Code, FailingCase, Part, Passed, Preformatted, Say
 from autograder.report.problems import explain, try_it
 from autograder.report.words import clean, counted, listed, one_line
 from autograder.spec import CaseResult, Exercise, Failure, Mismatch, Verdict
+
+SAVED = "saved"  # the note of whoever put an accepted answer into the student's library
 
 
 def content(
@@ -23,12 +25,12 @@ def content(
     """
     parts: list[Part] = [headline(verdict)]
     if is_right(verdict):
-        parts += right_answer(verdict, exercise, saved)
+        parts += right_answer(verdict, exercise, saved or SAVED in verdict.notes)
     elif verdict.failure is not None or not verdict.results:
         parts += _without_cases(verdict, exercise)
     else:
         parts += _failing(verdict, exercise)
-    known = verdict.notes if verdict.results else ()
+    known = [note for note in verdict.notes if note != SAVED] if verdict.results else []
     parts += [Say("", one_line(_said(note)), rank=5) for note in (*known, *notes) if note]
     parts += _printed(verdict)
     return tuple(sorted(parts, key=_is_next))
@@ -123,14 +125,25 @@ def _without_cases(verdict: Verdict, exercise: Exercise) -> Iterator[Part]:
         minutes = counted(exercise.minutes, "minute")
         yield Say("", f"It is meant to take about {minutes}.", aside=f"hint({exercise.name}) for a nudge")
         return
-    if failure is None:
-        if verdict.status != "missing":
+    if failure is None or verdict.status == "missing":
+        if verdict.status == "missing" and not is_absent(verdict):
+            yield _next(f"define your own {exercise.name} in the cell above and run it, then run this one.", exercise)
+        elif verdict.status != "missing":
             yield _next("run the check once more; if nothing changes, restart the kernel first.", exercise)
         return
-    if failure.kind != "missing":
-        yield from _code(failure)
+    if not stands_alone(verdict):
+        yield from _alone(failure, exercise)
+        return
+    yield from _code(failure)
     steps = {"forbidden": _forbidden, "signature": _signature, "crashed": _crashed}
     yield from steps[failure.kind](failure, exercise) if failure.kind in steps else _other(failure, exercise)
+
+
+def _alone(failure: Failure, exercise: Exercise) -> Iterator[Part]:
+    yield Say("", _said(one_line(failure.message)))
+    yield from _code(failure)
+    yield Say("Likely cause", "it uses what only this kernel still has, from a cell changed or deleted since.")
+    yield _next("write all that it needs into its cell, then restart the kernel and run the cells.", exercise)
 
 
 def _forbidden(failure: Failure, exercise: Exercise) -> Iterator[Part]:
@@ -154,8 +167,6 @@ def _crashed(failure: Failure, exercise: Exercise) -> Iterator[Part]:
 
 
 def _other(failure: Failure, exercise: Exercise) -> Iterator[Part]:
-    if failure.kind == "missing":
-        return
     if "\n" in failure.message.strip():
         yield Preformatted("", clean(failure.message, 2000))
     elif failure.message and failure.kind != "timeout":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -11,11 +12,13 @@ from torch import Tensor
 from autograder.report.findings import finding
 from autograder.report.grids import compared, differing, input_grid, is_whole, unequal_shapes, worst_plane
 from autograder.report.parts import Grid, Grids, Inputs, Part, Picture, Pictures, Preformatted, Say, Stages
+from autograder.report.problems import how_many
 from autograder.report.words import clean, counted, describe, one_line, path_in_words, shape, short
 from autograder.spec import Case, CaseResult, FirstWrongStage, Mismatch, Ref, Step, Value
 from autograder.spec.case import SUBJECT
 
 MOST_GRIDS = 4
+LOOKING = ("state", "draw")  # steps that only look: what they see is named where it is compared
 
 
 def inputs_of(case: Case, name: str, *, written: bool) -> Iterator[Part]:
@@ -63,17 +66,25 @@ def _values(found: Mismatch) -> Iterator[Part]:
     grids = compared(found)
     if grids is None:
         return
-    yield Grids(grids, fact(found), everywhere=found.count == found.total)
+    yield Grids(grids, fact(found), everywhere=_everywhere(found))
     yield from pictures(found)
+
+
+def _everywhere(found: Mismatch) -> bool:
+    return found.kind == "value" and found.count == found.total
 
 
 def fact(found: Mismatch) -> str:
     """ "4 of 4 values differ, largest by 4.0 at [0, 0, 0, 0], allowed 3e-6"."""
     place = f"at {list(found.where)}" if found.where else ""
     if found.kind == "nonfinite":
-        return f"{found.message}, the first {place}".strip()
+        return f"{how_many(found)}, {'the first ' if place else ''}{place}".strip(", ")
+    if found.total == 1:
+        return f"off by {short(found.largest)}" + (f", allowed {short(found.allowed)}" if found.allowed else "")
     count = f"{found.count:,} of {counted(found.total, 'value')} {'differs' if found.count == 1 else 'differ'}"
-    by = f"{'largest ' if found.count > 1 else ''}by {short(found.largest)} {place}".strip()
+    whole = isinstance(found.expected, Tensor) and not found.expected.dtype.is_floating_point
+    largest = f"{found.largest:.0f}" if whole else short(found.largest)
+    by = f"{'largest ' if found.count > 1 else ''}by {largest} {place}".strip()
     return f"{count}, {by}" + (f", allowed {short(found.allowed)}" if found.allowed else "")
 
 
@@ -126,7 +137,7 @@ def stage_parts(stage: FirstWrongStage) -> Iterator[Part]:
     if _has_values(found):
         grids = compared(found)
         if grids is not None:
-            yield Grids(grids, fact(found), everywhere=found.count == found.total, rank=2)
+            yield Grids(grids, fact(found), everywhere=_everywhere(found), rank=2)
         yield from pictures(found)
         relation = finding(found, [found])
         if relation:
@@ -148,7 +159,9 @@ def _program(case: Case, name: str) -> str:
     first, *rest = case.steps
     if first.verb == "call" and first.target == SUBJECT and not first.args and all(s.verb == "backward" for s in rest):
         return ""
-    return one_line("; ".join(_step(item, name) for item in case.steps), 220)
+    steps = [_step(item, name) for item in case.steps if item.verb not in LOOKING]
+    runs = [(step, len(list(same))) for step, same in groupby(steps)]
+    return one_line("; ".join(step if times == 1 else f"{step} {times} times" for step, times in runs), 220)
 
 
 def _step(item: Step, name: str) -> str:
@@ -162,12 +175,11 @@ def _step(item: Step, name: str) -> str:
         "mode": f"{target}.{item.args[0] if item.args else ''}()",
         "call": f"{item.out} = {'.'.join(filter(None, [target or name, item.method]))}({arguments})",
         "backward": f"gradients of {item.target} for {', '.join(map(str, item.args))}",
-        "state": f"{item.out} of {target}",
         "iterate": f"take {item.args[0] if item.args else ''} from {target}",
         "step": f"{target}.step()",
         "seed": f"torch.manual_seed({arguments})",
     }
-    return said[item.verb]
+    return said.get(item.verb, f"{item.verb} {target}".strip())
 
 
 def _argument(value: Value) -> str:

@@ -32,7 +32,7 @@ def compared(mismatch: Mismatch) -> tuple[Grid, Grid] | None:
     expected, got = mismatch.expected, mismatch.got
     if not (isinstance(expected, Tensor) and isinstance(got, Tensor)) or expected.shape != got.shape:
         return None
-    wrong = differing(mismatch)
+    wrong = ~got.isfinite() if mismatch.kind == "nonfinite" else differing(mismatch)
     lead = mismatch.where[:-2] if expected.ndim >= 2 else ()
     planes = [_plane(item, lead) for item in (expected, got, wrong)]
     at = (0,) * (2 - min(2, expected.ndim)) + mismatch.where[-2:]

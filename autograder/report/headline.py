@@ -37,8 +37,25 @@ def _says(verdict: Verdict) -> tuple[Tone, str]:
     if verdict.status == "unsolved":
         return "open", "not solved yet. Fill in the cell above, run it, then run this one."
     if verdict.status == "missing":
-        return "open", f"there is no {name} yet. Run the cell above that defines it, then run this one."
+        return "open", _missing(verdict, name)
     return "bad", _not_yet(verdict)
+
+
+def stands_alone(verdict: Verdict) -> bool:
+    """False for an answer that is right here, but fails in a clean process, so that it can't be saved."""
+    return verdict.failure is None or not verdict.results or verdict.passed < len(verdict.results)
+
+
+def is_absent(verdict: Verdict) -> bool:
+    """Whether nothing of the exercise's name exists; otherwise it is something that can't be checked."""
+    message = verdict.failure.message if verdict.failure else ""
+    return not message or message.startswith(("no cell defines", "nothing is called")) or "isn't defined" in message
+
+
+def _missing(verdict: Verdict, name: str) -> str:
+    if is_absent(verdict) or verdict.failure is None:
+        return f"there is no {name} yet. Run the cell above that defines it, then run this one."
+    return one_line(verdict.failure.message)
 
 
 def called_name(name: str) -> str:
@@ -54,6 +71,8 @@ def called_name(name: str) -> str:
 
 def _not_yet(verdict: Verdict) -> str:
     failure = verdict.failure
+    if not stands_alone(verdict):
+        return f"right here ({_cases(verdict)}), but not yet on its own"
     if failure is not None:
         stopped = {
             "signature": "not yet: the arguments don't fit your def line",

@@ -53,12 +53,9 @@ def _of_failure(problem: Problem, exercise: Exercise) -> Explained:
             "check what ends each loop; then let one tensor operation do what the loop does value by value.",
         )
     if kind == "output":
-        first = clean(message).partition("\n")[0]
-        return Explained(
-            _sentence(first),
-            "",
-            "compare the attributes that __init__ makes, and their sizes, with the exercise's text, in order.",
-        )
+        first, table, _ = clean(message).partition("\n")
+        step = "compare the attributes that __init__ makes, and their sizes, with the exercise's text, in order."
+        return Explained(_sentence(first), "", step if table else "return what the exercise's text asks for, no more.")
     advised = advice(message, exercise.name)
     return Explained(f"Your code raised {one_line(message)}", advised.cause, advised.step)
 
@@ -206,7 +203,7 @@ def _nonfinite(found: Mismatch, case: Case, exercise: Exercise) -> Explained:
     got = found.got if isinstance(found.got, Tensor) else torch.tensor(found.got)
     some = "NaN" if bool(got.isnan().any()) else "infinite"
     if isinstance(found.got, Tensor):
-        what = f"In {path_in_words(found.path)}, {one_line(found.message)}, where numbers were expected."
+        what = f"In {path_in_words(found.path)}, {how_many(found)}, where numbers were expected."
     else:
         what = f"{_capital(path_in_words(found.path))} is {some}, expected {short(found.expected)}."
     if some == "NaN":
@@ -225,7 +222,7 @@ def _nonfinite(found: Mismatch, case: Case, exercise: Exercise) -> Explained:
 def _value(found: Mismatch, case: Case, exercise: Exercise) -> Explained:
     name = path_in_words(found.path)
     if isinstance(found.expected, Tensor) and found.expected.ndim:
-        what = f"{_capital(name)} differs{': the values before it agree' if found.path != 'out' else ''}."
+        what = f"{_capital(name)} differs."
     else:
         what = f"{_capital(name)}: expected {' , got '.join(_apart(found.expected, found.got))}".replace(" ,", ",")
         what += f" (allowed: {short(found.allowed)} off)." if found.allowed else "."
@@ -255,6 +252,12 @@ def _apart(expected: Value, got: Value) -> list[str]:
         return [describe(one), describe(other)]
     pairs = ([f"{one:#.{digits}g}", f"{other:#.{digits}g}"] for digits in (4, 7, 10, 13, 17))
     return next((pair for pair in pairs if pair[0] != pair[1]), [repr(one), repr(other)])
+
+
+def how_many(found: Mismatch) -> str:
+    """ "1 of 3 values is NaN or infinite"."""
+    said = one_line(found.message)
+    return said.replace(" are ", " is ") if said.startswith("1 of ") else said
 
 
 def try_it(case: Case, exercise: Exercise) -> str:

@@ -142,11 +142,14 @@ def conv(change):
     return conv2d
 
 
-def mismatched(expected, got, kind="value", path="out", **more):
-    """A verdict whose only case fails with this mismatch."""
+def mismatched(expected, got, kind="value", path="out", failure=None, **more):
+    """A verdict whose only case fails with this mismatch, or this failure."""
     found = Mismatch(kind, path, expected, got, f"expected {expected!r}, got {got!r}"[:80], **more)
     case = of_call("one", x=torch.ones(2, 2))
-    return Verdict("lenet.conv2d", "not yet", 5, results=(CaseResult(case, Problem("mismatch", "differs", found)),))
+    problem = Problem("mismatch", "differs", found)
+    if failure is not None:
+        problem = Problem("failure", failure.message, failure=failure)
+    return Verdict("lenet.conv2d", "not yet", 5, results=(CaseResult(case, problem),))
 
 
 def both(verdict, exercise=CONV, **more):
@@ -211,6 +214,21 @@ SAMPLES = {
     ),
     "forbidden": (judged(student(BORROWS), WATCHED), WATCHED, ["not from scratch: F.conv2d was called", "line 2:"]),
     "missing": (Verdict("lenet.conv2d", "missing", 5), CONV, ["there is no conv2d yet. Run the cell above"]),
+    "reference": (
+        Verdict("lenet.conv2d", "missing", 5, failure=Failure("missing", "this conv2d is the reference, not yours")),
+        CONV,
+        ["this conv2d is the reference, not yours", "define your own conv2d"],
+    ),
+    "alone": (
+        replace(RIGHT, status="not yet", failure=Failure("raised", "right here, but: NameError: no helper")),
+        CONV,
+        ["right here (3 of 3 cases), but not yet on its own", "NameError: no helper", "restart the kernel"],
+    ),
+    "too large": (
+        mismatched(1, 2, failure=Failure("output", "your answer returned 3 GB")),
+        CONV,
+        ["Your answer returned 3 GB.", "no more."],
+    ),
     "crashed": (
         Verdict("lenet.conv2d", "not yet", 5, failure=Failure("crashed", "the process ended with signal 11")),
         CONV,

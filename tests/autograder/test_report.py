@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 
 import pytest
 import torch
-from report_samples import CONV, NET, RIGHT, SAMPLES, WITHIN, both, mismatched
 
 from autograder import report
 from autograder.judge import with_speed
@@ -24,6 +23,7 @@ from autograder.spec import (
     Verdict,
     of_call,
 )
+from tests.autograder.report_samples import CONV, NET, RIGHT, SAMPLES, WITHIN, both, mismatched
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -186,6 +186,12 @@ def test_saved_and_notes_are_told():
         assert "Saved as mine.lenet.conv2d: later lessons run on it" in form
         assert "compare(conv2d) shows the reference beside yours" in form
         assert "Checked on a GPU." in form
+
+
+def test_the_librarys_note_counts_as_saved():
+    text, _ = both(replace(with_speed(RIGHT, WITHIN), notes=("saved",)))
+    assert "Saved as mine.lenet.conv2d" in text
+    assert "saved." not in text.lower()
 
 
 def test_one_line_is_one_line():
