@@ -204,6 +204,10 @@ def one_at_zero(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return torch.where(x >= 0, x, leaky_oracle(x, negative_slope))
 
 
+def single_precision_slope(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    return x * torch.where(x > 0, 1.0, negative_slope)
+
+
 def leaky_in_place(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return F.leaky_relu_(x, negative_slope)
 
@@ -260,6 +264,12 @@ LEAKY_RELU = Exercise(
             one_at_zero,
             says="values are right, but at exactly 0 the gradient is 1; it should be the slope, as PyTorch has it.",
             look="≥ or >?",
+        ),
+        Wrong(
+            "rounds the slope to float32",
+            single_precision_slope,
+            says="for float64 the slope is right to 8 digits only: torch.where of two plain numbers makes float32.",
+            look="let x, or x * negative_slope, be one of the two choices.",
         ),
         Wrong(
             "changes x in place",

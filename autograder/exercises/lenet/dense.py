@@ -316,7 +316,6 @@ LINEAR_BACKWARD = Exercise(
     ),
     points=2,
     minutes=12,
-    needs=("lenet.linear",),
     forbidden=(*AFFINE, *AUTOGRAD),
     speed=Speed(
         case=lambda rng: of_call(

@@ -119,8 +119,8 @@ HYPERBOLIC_TANGENT = Exercise(
         Wrong(
             "loses the gradient at exactly 0",
             flat_at_zero,
-            says="values are right, but at 0 the gradient is 0 and not 1: sign and abs are flat there.",
-            look="find a form that doesn't take x apart into sign and size.",
+            says="values are right, but at 0 the gradient is 0 and not 1: sign, abs and a clamp at 0 are flat there.",
+            look="find a form that doesn't treat positive and negative x apart.",
         ),
         Wrong(
             "sets the limit too early",

@@ -184,7 +184,7 @@ MAX_POOL2D_BACKWARD = Exercise(
     ),
     points=4,
     minutes=25,
-    needs=("lenet.pad2d", "lenet.unfold2d", "lenet.max_pool2d"),
+    needs=("lenet.pad2d", "lenet.unfold2d"),
     forbidden=(*POOLING, *AUTOGRAD),
     speed=Speed(
         case=lambda rng: of_call(
