@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch._dynamo  # torch would import it during the first timed call, and a time limit could tear it
 
 from autograder import failures
 from autograder.driver import run_case

@@ -36,7 +36,7 @@ def stratified_split(
     take = np.zeros(len(labels), dtype=bool)
     for name, share in zip(classes, _shares(counts, chosen), strict=True):
         take[order[labels[order] == name][:share]] = True
-    return order[~take[order]], order[take[order]]
+    return random.permutation(order[~take[order]]), random.permutation(order[take[order]])
 
 
 def _shares(counts: Int[ndarray, " K"], total: int) -> Int[ndarray, " K"]:
