@@ -14,9 +14,7 @@ from autograder.exercises.lenet.optimisers import (
     NEW_TENSOR,
     NO_DECAY,
     NONE_AS_ZERO,
-    ROUNDED,
     SKIP,
-    ZEROS_LIKE,
 )
 from autograder.exercises.lenet.steps import (
     Hook,
@@ -27,7 +25,6 @@ from autograder.exercises.lenet.steps import (
     from_generator,
     gradient_kept,
     members,
-    round_state,
     run,
     shrink,
     speed_case,
@@ -271,7 +268,6 @@ def shared_wrong(oracle: Made) -> Iterator[Wrong]:
         look="betas = (β₁, β₂) = (0.9, 0.999).",
     )
     yield Wrong("takes no gradient for zero", hooked(oracle, before=zero_for_none), says=NONE_AS_ZERO, look=SKIP)
-    yield Wrong("remembers in float32", hooked(oracle, after=round_state), says=ROUNDED, look=ZEROS_LIKE)
 
 
 HINTS = (

@@ -19,7 +19,6 @@ from autograder.exercises.lenet.steps import (
     members,
     none_after_none,
     none_at_all,
-    round_state,
     run,
     shrink,
     speed_case,
@@ -120,10 +119,6 @@ def sgd_changing_gradients(params: Params, lr: float, weight_decay: float = 0.0,
     return twisted(sgd_oracle(params, lr, **options), before=decay_into_gradient(weight_decay))
 
 
-def sgd_rounding(params: Params, lr: float, **options: Any) -> Optimizer:
-    return twisted(sgd_oracle(params, lr, **options), after=round_state)
-
-
 class KeepingGradients(torch.optim.SGD):
     def zero_grad(self, set_to_none: bool = True) -> None:
         return None
@@ -137,8 +132,6 @@ NONE_AS_ZERO = "a parameter without a gradient is moved all the same, by what is
 SKIP = "when p.grad is None, leave this parameter and what you remember of it alone."
 IN_PLACE = "the decay is added to p.grad itself, so whoever uses the gradient next finds another one."
 NEW_TENSOR = "p.grad.add(…) makes a new tensor, p.grad.add_(…) and += change the old one."
-ROUNDED = "what is remembered of a float64 parameter is kept in float32, and loses half of its digits."
-ZEROS_LIKE = "torch.zeros_like(p) has p's type and device; torch.zeros(p.shape) has not."
 NO_DECAY = "weight_decay is never used."
 
 SGD = Exercise(
@@ -193,7 +186,6 @@ SGD = Exercise(
             look="is it continue that you mean, instead of return or break?",
         ),
         Wrong("changes the gradients", sgd_changing_gradients, says=IN_PLACE, look=NEW_TENSOR),
-        Wrong("remembers in float32", sgd_rounding, says=ROUNDED, look=ZEROS_LIKE),
         Wrong(
             "keeps gradients after zero_grad",
             sgd_never_clearing,
@@ -209,7 +201,9 @@ SGD = Exercise(
     points=3,
     minutes=20,
     forbidden=OPTIMISERS,
-    speed=Speed(case=speed_case, limit=3.0, gold=1.3, against="torch.optim.SGD"),
+    speed=Speed(
+        case=lambda rng: speed_case(rng, lr=0.01, momentum=0.9), limit=3.0, gold=1.3, against="torch.optim.SGD"
+    ),
 )
 
 
@@ -249,39 +243,35 @@ def rmsprop_cases(rng: Rng) -> Iterator[Case]:
     yield cleared(rng, lr=0.1)
 
 
-Ratio = Callable[[Tensor, dict[str, Any]], Tensor]  # of (mean square, options)
+Update = Callable[[Tensor, Tensor, dict[str, Any]], Tensor]  # of (gradient, its mean square, options)
 
 
-def rmsprop_scaled(ratio: Ratio) -> Callable[..., Optimizer]:
-    """RMSprop whose normalised gradient is `ratio` times what it should be."""
+def rmsprop_updating(update: Update) -> Callable[..., Optimizer]:
+    """The library's RMSprop, whose velocity is taken back and gathers `update` instead."""
 
     def answer(params: Params, **options: Any) -> Optimizer:
         made = rmsprop_oracle(params, **options)
-        start: dict[Tensor, tuple[Tensor, Tensor]] = {}
+        start: dict[Tensor, tuple[Tensor, Tensor, Tensor]] = {}
 
         def before(_: Optimizer) -> None:
+            start.clear()
             for p, group in members(made):
-                velocity = made.state[p].get("momentum_buffer", torch.zeros_like(p)) if p in made.state else 0.0 * p
-                start[p] = (p.clone(), group["momentum"] * velocity)
+                if p.grad is not None:
+                    carried = group["momentum"] * made.state.get(p, {}).get("momentum_buffer", torch.zeros_like(p))
+                    start[p] = (p.clone(), p.grad + group["weight_decay"] * p, carried)
 
         def after(_: Optimizer) -> None:
             for p, group in members(made):
-                if p.grad is None:
-                    continue
-                (old, carried), kept = start[p], made.state[p]
-                moved = (old - p) / group["lr"] - carried
-                velocity = carried + ratio(kept["square_avg"], group) * moved
-                p.copy_(old - group["lr"] * velocity)
-                if group["momentum"]:
-                    kept["momentum_buffer"].copy_(velocity)
+                if p in start:
+                    old, gradient, carried = start[p]
+                    velocity = carried + update(gradient, made.state[p]["square_avg"], group)
+                    p.copy_(old - group["lr"] * velocity)
+                    if group["momentum"]:
+                        made.state[p]["momentum_buffer"].copy_(velocity)
 
         return twisted(made, before, after)
 
     return answer
-
-
-def right_root(square: Tensor, options: dict[str, Any]) -> Tensor:
-    return square.sqrt() + float(options["eps"])
 
 
 def rmsprop_swapped(params: Params, alpha: float = 0.99, **options: Any) -> Optimizer:
@@ -308,10 +298,6 @@ def rmsprop_changing_gradients(params: Params, weight_decay: float = 0.0, **opti
     return twisted(rmsprop_oracle(params, **options), before=decay_into_gradient(weight_decay))
 
 
-def rmsprop_rounding(params: Params, **options: Any) -> Optimizer:
-    return twisted(rmsprop_oracle(params, **options), after=round_state)
-
-
 RMSPROP = Exercise(
     id="lenet.RMSprop",
     cases=rmsprop_cases,
@@ -319,27 +305,25 @@ RMSPROP = Exercise(
     wrong=(
         Wrong(
             "puts eps inside the root",
-            rmsprop_scaled(lambda square, group: right_root(square, group) / (square + group["eps"]).sqrt()),
+            rmsprop_updating(lambda g, square, group: g / (square + group["eps"]).sqrt()),
             says="eps is added before the root is taken; it belongs after, where it is as large as it says.",
             look="√square + eps.",
         ),
         Wrong(
             "forgets the root",
-            rmsprop_scaled(lambda square, group: right_root(square, group) / (square + group["eps"])),
+            rmsprop_updating(lambda g, square, group: g / (square + group["eps"])),
             says="the gradient is divided by its mean square, not by the root of it.",
             look="if all gradients were ten times as large, the step should stay the same.",
         ),
         Wrong(
             "leaves out eps",
-            rmsprop_scaled(lambda square, group: right_root(square, group) / square.sqrt()),
+            rmsprop_updating(lambda g, square, group: g / square.sqrt()),
             says="eps is never used: tiny gradients make full steps, and zeros make 0/0.",
             look="√square + eps.",
         ),
         Wrong(
             "forgets 1 − alpha",
-            rmsprop_scaled(
-                lambda square, group: right_root(square, group) / right_root(square / (1.0 - group["alpha"]), group)
-            ),
+            rmsprop_updating(lambda g, square, group: g / ((square / (1.0 - group["alpha"])).sqrt() + group["eps"])),
             says="g² is added whole, so the running mean is a sum, 1/(1 − alpha) times too large.",
             look="a running mean: alpha · old + (1 − alpha) · new.",
         ),
@@ -369,7 +353,6 @@ RMSPROP = Exercise(
         ),
         Wrong("takes no gradient for zero", rmsprop_zero_for_none, says=NONE_AS_ZERO, look=SKIP),
         Wrong("changes the gradients", rmsprop_changing_gradients, says=IN_PLACE, look=NEW_TENSOR),
-        Wrong("remembers in float32", rmsprop_rounding, says=ROUNDED, look=ZEROS_LIKE),
     ),
     hints=(
         "Remember a running mean of g² for every parameter, zeros to begin with.",

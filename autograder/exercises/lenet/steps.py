@@ -74,13 +74,13 @@ def cleared(rng: Rng, **options: Value) -> Case:
     return Case("zero_grad, then a step", tuple(steps), inputs={"w": rng.normal(3, dtype=FLOAT64), **options})
 
 
-def speed_case(rng: Rng) -> Case:
-    """Six steps of eight 256×256 matrices."""
+def speed_case(rng: Rng, **options: Value) -> Case:
+    """Six steps of eight 256×256 matrices, in float32."""
     names = [f"w{index}" for index in range(8)]
     inputs = {name: rng.normal(256, 256) for name in names}
     gradients = {f"gradient of {name}": rng.normal(256, 256) for name in names}
     move = step("optimizer", {name: Ref(f"gradient of {name}") for name in names})
-    make = new("optimizer", params=[Ref(name) for name in names], lr=1e-3)
+    make = new("optimizer", params=[Ref(name) for name in names], **options)
     return Case("speed", (make, *[move] * 6), inputs=inputs | gradients)
 
 
@@ -163,11 +163,3 @@ def shrink(weight_decay: float, *, absent_too: bool = False) -> Hook:
                 p.mul_(1.0 - group["lr"] * weight_decay)
 
     return hook
-
-
-def round_state(optimizer: torch.optim.Optimizer) -> None:
-    """After a step: what is remembered is rounded to float32."""
-    for p, _ in members(optimizer):
-        for name, value in optimizer.state[p].items():
-            if isinstance(value, Tensor) and name != "step":
-                value.copy_(value.float())
