@@ -29,8 +29,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     )
     yield of_call("between −3 and 3", x=rng.uniform(4, 5, low=-3, high=3), gradients=("x",), terms=4)
     yield of_call("gradient, at exactly 0 too", x=torch.tensor([-1.0, 0.0, 0.5, 0.0]), gradients=("x",), terms=4)
-    yield of_call("close to 0", x=1e-6 * rng.normal(12), terms=4)
     yield of_call("100 and −100", x=torch.tensor([100.0, -100.0, 1.0]), gradients=("x",), terms=4)
+    yield of_call("close to 0", x=1e-6 * rng.normal(12), terms=4)
     yield of_call("very large", x=torch.tensor([1e4, -1e4, 1e30, -1e30, 0.25]), gradients=("x",), terms=4)
     yield of_call("images, not contiguous", x=rng.strided(2, 3, 4, 5), terms=4)
     yield of_call(

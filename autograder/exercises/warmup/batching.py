@@ -39,10 +39,11 @@ def one_run(name: str, inputs: dict[str, Value], *after: Step, note: str = "", e
 def run(out: str, inputs: dict[str, Value], state: int = 11, **other: Value) -> tuple[Step, ...]:
     """Takes all batches, and a few more if there are any, with torch's global generator at `state`."""
     arguments = {key: Ref(key) for key in inputs} | other
+    loader = "loader" if out == "batches" else f"loader of {out}"
     return (
         seed(state),
-        Step("call", out=f"loader of {out}", kwargs=arguments),
-        iterate(f"loader of {out}", len(inputs["x"]) + 3, out=out),
+        Step("call", out=loader, kwargs=arguments),
+        iterate(loader, len(inputs["x"]) + 3, out=out),
     )
 
 
