@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import secrets
 import signal
@@ -22,6 +23,19 @@ FIRST_PORT = 8888
 FIRST_NOTEBOOK = "00_start.ipynb"
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
+
+_INSTRUCTORS_ONLY = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+_STUDENTS_JUPYTER = {
+    "labconfig/page_config.json": {"disabledExtensions": {"@jupyter/nbgrader": True}},
+    "labconfig/default_setting_overrides.json": {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+    },
+    "jupyter_server_config.json": {
+        "ServerApp": {
+            "jpserver_extensions": {f"nbgrader.server_extensions.{name}": False for name in _INSTRUCTORS_ONLY}
+        }
+    },
+}
 
 
 class LabError(Exception):
@@ -137,12 +151,30 @@ def _command(workspace: Path, port: int) -> list[str]:
     return [*command, "--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else command
 
 
+def _students_settings(workspace: Path) -> str:
+    """A search path for Jupyter's settings: without an instructor's panels and without questions about news.
+
+    Only this server sees the folder that comes first; what the user chose elsewhere stays as it is.
+    """
+    folder = workspace / ".p2v" / "jupyter"
+    for name, content in _STUDENTS_JUPYTER.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    before = os.environ.get("JUPYTER_CONFIG_PATH")
+    return os.pathsep.join([str(folder), before] if before else [str(folder)])
+
+
 def _start(workspace: Path, port: int, token: str, output: int) -> subprocess.Popen[bytes]:
     """Start the server in a process group of its own, so that Ctrl-C reaches us alone and we end it in order.
 
     The token goes by environment: other users of the machine can read command lines.
     """
-    environment = os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
+    environment = os.environ | {
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_CONFIG_PATH": _students_settings(workspace),
+    }
     return subprocess.Popen(
         _command(workspace, port),
         cwd=workspace,
