@@ -137,7 +137,9 @@ class Comparison:
     def _allowed(self, path: str, eps: float, scale: float) -> float:
         if path in self._tolerance.absolute:
             return self._tolerance.absolute[path]
-        scale = self._scale if self._scale is not None else scale
+        if path in self._tolerance.relative:
+            return self._tolerance.relative[path] * scale
+        scale = max(scale, self._scale or 0.0)
         return self._tolerance.factor * eps * (4.0 + math.sqrt(self._terms)) * scale
 
 

@@ -84,7 +84,7 @@ class Case:
     expect: outputs worked out by hand; what it doesn't name comes from the oracle.
     note: the arithmetic of one output value, for cases small enough to read.
     terms: how many products or terms are summed into one output value (widens the tolerance by its root).
-    scale: size of the largest intermediate value, where that is far above the outputs; else taken from the outputs.
+    scale: size of the largest intermediate value, where that is far above the outputs; else the outputs' own counts.
     """
 
     name: str

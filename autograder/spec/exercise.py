@@ -67,10 +67,12 @@ class Tolerance:
     """How far a value may be off: factor · eps(dtype) · (4 + √terms) · scale, scale being the largest magnitude.
 
     absolute: overrides the formula for named outputs, where a measured quantity has its own law.
+    relative: likewise, as a share of the expected magnitude.
     """
 
     factor: float = 4.0
     absolute: dict[str, float] = field(default_factory=dict)
+    relative: dict[str, float] = field(default_factory=dict)
 
 
 def as_they_are(case: Case, outputs: Outputs) -> Outputs:

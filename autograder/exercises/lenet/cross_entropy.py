@@ -134,8 +134,13 @@ def combined_cases(rng: Rng) -> Iterator[Case]:
 # The wrong answers take weight, ignore_index and label_smoothing by name, as the cases do.
 
 
-def naive(logits: Tensor, target: Tensor, weight: Tensor | None = None, **options: Any) -> Tensor:
-    return F.cross_entropy(unshifted(logits), target, weight, **options)
+def naive(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, label_smoothing: float = 0.0, **options: Any
+) -> Tensor:
+    log_p = unshifted(logits)
+    if label_smoothing:
+        return F.cross_entropy(log_p, target, weight, label_smoothing=label_smoothing, **options)
+    return F.nll_loss(log_p, target, weight, **options)
 
 
 def softmax_twice(logits: Tensor, target: Tensor, weight: Tensor | None = None, **options: Any) -> Tensor:
@@ -176,7 +181,9 @@ def without_weight(logits: Tensor, target: Tensor, weight: Tensor | None = None,
 def without_ignoring(
     logits: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, **options: Any
 ) -> Tensor:
-    return F.cross_entropy(logits, target.clamp(min=0, max=logits.shape[1] - 1), weight, **options)
+    if bool((target < 0).any() or (target >= logits.shape[1]).any()):
+        raise IndexError("a label outside of the classes was looked up")
+    return F.cross_entropy(logits, target, weight, **options)
 
 
 def without_smoothing(
@@ -269,7 +276,7 @@ CROSS_ENTROPY_SPEC = Exercise(
         Wrong(
             "ignores ignore_index",
             without_ignoring,
-            says="rows whose label is ignore_index are treated like all others.",
+            says="rows whose label is ignore_index are treated like all others (and −100 is no index at all).",
             look="leave these rows out before anything is looked up or counted.",
         ),
         Wrong(

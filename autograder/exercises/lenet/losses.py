@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +51,11 @@ def log_of_softmax(x: Tensor, dim: int = -1) -> Tensor:
     return torch.log(F.softmax(x, dim))
 
 
-def log_with_epsilon(x: Tensor, dim: int = -1) -> Tensor:
-    return torch.log(F.softmax(x, dim) + 1e-8)
+def log_with(epsilon: float) -> Callable[[Tensor, int], Tensor]:
+    def answer(x: Tensor, dim: int = -1) -> Tensor:
+        return torch.log(F.softmax(x, dim) + epsilon)
+
+    return answer
 
 
 def without_log(x: Tensor, dim: int = -1) -> Tensor:
@@ -92,12 +95,15 @@ LOG_SOFTMAX_SPEC = Exercise(
             says="a small probability is rounded to 0 before the log sees it, and log 0 is −∞.",
             look="log(a / b) = log a − log b: do the division after the log, and a needs no exp at all.",
         ),
-        Wrong(
-            "adds an epsilon inside the log",
-            log_with_epsilon,
-            says="the epsilon inside the log hides the zeros, but makes every log-probability a little wrong, and "
-            "very low ones far too high.",
-            look="log(a / b) = log a − log b: then nothing can become 0, and no epsilon is needed.",
+        *(
+            Wrong(
+                f"adds {epsilon:g} inside the log",
+                log_with(epsilon),
+                says=f"the {epsilon:g} inside the log hides the zeros, but makes every log-probability a little wrong, "
+                "and very low ones far too high.",
+                look="log(a / b) = log a − log b: then nothing can become 0, and no epsilon is needed.",
+            )
+            for epsilon in (1e-12, 1e-10, 1e-8, 1e-7)
         ),
         Wrong(
             "leaves out the log",
