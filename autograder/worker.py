@@ -12,19 +12,22 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from autograder import failures, mine, references, registry, wire
 from autograder.forbid import find_in_source
-from autograder.limits import time_limit
+from autograder.limits import PATIENCE, time_limit
 from autograder.runner import in_this_process, timeout
 from autograder.slicing import Cell, Statement, first_line, needed
 from autograder.spec import Case, Exercise, Failure, SpeedResult, Trace
@@ -43,6 +46,10 @@ class Job:
     exercise_id: str
     cells: tuple[tuple[str, str], ...]
     library: str = ""
+
+
+class WorkerError(RuntimeError):
+    """No child could be had."""
 
 
 class Worker:
@@ -71,11 +78,16 @@ class Worker:
         self._connection.close()
 
     def prepare(self) -> Failure | None:
-        """Defines the answer in the child; the failure if that doesn't work."""
+        """Defines the answer in the child; the failure if that doesn't work.
+
+        Raises WorkerError if there is no child to do it, which is never the answer's fault.
+        """
         if not self._ready:
             reply = self._reply(START)
-            if reply == "started":
-                reply = self._reply(DEFINING + GRACE)
+            if reply != "started":
+                why = reply.message if isinstance(reply, Failure) else "it sent something unreadable"
+                raise WorkerError(f"the process for {self._exercise.id} didn't start: {why}")
+            reply = self._reply(PATIENCE * DEFINING + GRACE)
             self._ready = True
             if reply != "ready":
                 unreadable = Failure("crashed", "your answer's process sent something unreadable")
@@ -87,7 +99,7 @@ class Worker:
         failure = self.prepare()
         if failure is not None:
             return Trace(failure=failure)
-        reply = self._ask(case, self._exercise.time_limit + GRACE)
+        reply = self._ask(case, PATIENCE * self._exercise.time_limit + GRACE)
         if isinstance(reply, Trace):
             return reply
         if isinstance(reply, Failure) and reply.kind == "timeout":
@@ -132,19 +144,32 @@ class Worker:
 def _context() -> Any:
     if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
+        context.set_forkserver_preload(["autograder.worker_preload"])
+        with _single_threaded(), _no_main_module():
+            forkserver.ensure_running()
         return context
     return multiprocessing.get_context("spawn")
 
 
 def warm_up() -> None:
     """Starts the server that children are forked from, so that the first one is quick too."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
+    _context()
 
-        _context()
-        with _no_main_module():
-            forkserver.ensure_running()
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Lets the numeric libraries of a process that starts here use one thread: theirs don't survive a fork."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -160,8 +185,8 @@ def _no_main_module() -> Iterator[None]:
 
 def _serve(connection: Connection, job: Job) -> None:
     """The child: defines the answer, then carries out case after case."""
+    exercise = registry.find(job.exercise_id)  # before the limits: its libraries need room of their own
     _limit_resources()
-    exercise = registry.find(job.exercise_id)
     connection.send_bytes(wire.encode("started"))
     found = _defined_in_time(exercise, job)
     connection.send_bytes(wire.encode(found if isinstance(found, Failure) else "ready"))
@@ -203,6 +228,7 @@ def _encoded(trace: Trace) -> bytes:
 
 def _limit_resources() -> None:
     torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore of the system, which outlives a killed process
     os.chdir(tempfile.gettempdir())
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -223,8 +249,8 @@ def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> A
 
     What it `needs` of other exercises comes from `library` (the student's accepted answers), else the reference.
     """
-    folder = library or Path(os.devnull)
-    mine.install(mine.Library(folder, references.reference, notify=lambda _: None, only=exercise.needs))
+    folder, only = (library, None) if library is not None else (Path(os.devnull), exercise.needs)
+    mine.install(mine.Library(folder, references.reference, notify=lambda _: None, only=only))
     needs = {need.partition(".")[2]: need.partition(".")[0] for need in exercise.needs}
     chosen = needed(cells, exercise.name, given=needs)
     if not chosen:
