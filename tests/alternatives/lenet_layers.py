@@ -49,21 +49,24 @@ def pad2d_by_strips(x, padding, mode="constant", value=0.0):
     return x[:, :, rows][:, :, :, columns]
 
 
-def pad2d_by_source(x, padding, mode="constant", value=0.0):
-    """Asks for every new row and column which old one it shows; those beyond the image are painted over."""
+def pad2d_by_painting(x, padding, mode="constant", value=0.0):
+    """Puts the image into an empty frame and paints the frame line by line."""
     check_padding(x, padding, mode)
-
-    def source(size, before, after):
-        places = list(range(-before, size + after))
-        if mode == "reflect":
-            places = [abs(i) if i < size else 2 * (size - 1) - i for i in places]
-        inside = torch.tensor([0 <= i < size for i in places], device=x.device)
-        return torch.tensor(places, device=x.device).clamp(0, size - 1), inside
-
-    rows, on_row = source(x.shape[2], *padding[2:])
-    columns, on_column = source(x.shape[3], *padding[:2])
-    grown = x.index_select(2, rows).index_select(3, columns)
-    return grown.masked_fill(~(on_row[:, None] & on_column), value)
+    left, right, top, bottom = padding
+    n, c, h, w = x.shape
+    out = torch.empty(n, c, h + top + bottom, w + left + right, dtype=x.dtype, device=x.device)
+    out[:, :, top : top + h, left : left + w] = x
+    last_row, last_column = top + h - 1, left + w - 1
+    middle = out[:, :, top : top + h]
+    for i in range(1, left + 1):
+        middle[..., left - i] = x[..., i] if mode == "reflect" else value
+    for i in range(1, right + 1):
+        middle[..., last_column + i] = x[..., w - 1 - i] if mode == "reflect" else value
+    for i in range(1, top + 1):
+        out[:, :, top - i] = out[:, :, top + i].clone() if mode == "reflect" else value
+    for i in range(1, bottom + 1):
+        out[:, :, last_row + i] = out[:, :, last_row - i].clone() if mode == "reflect" else value
+    return out
 
 
 # --- unfold2d --------------------------------------------------------------------------------------------------------
@@ -196,10 +199,10 @@ def conv2d_backward_by_convolution(grad_out, x, weight, stride=1, padding=0):
     spread = grad_out.new_zeros(n, o, hp + kh - 1, wp + kw - 1)
     spread[:, :, kh - 1 : kh + (ho - 1) * stride : stride, kw - 1 : kw + (wo - 1) * stride : stride] = grad_out
     turned = weight.flip(2, 3).transpose(0, 1)
-    dx = conv2d_by_offsets(spread, turned)[:, :, padding : padding + h, padding : padding + w]
+    dx = conv2d_by_rows(spread, turned)[:, :, padding : padding + h, padding : padding + w]
     xp = zero_padded(x, padding)
     seen = xp[:, :, : (ho - 1) * stride + kh, : (wo - 1) * stride + kw]
-    dw = conv2d_by_offsets(seen.transpose(0, 1), grad_out.transpose(0, 1), dilation=stride).transpose(0, 1)
+    dw = conv2d_by_view(seen.transpose(0, 1), grad_out.transpose(0, 1), dilation=stride).transpose(0, 1)
     return dx.clone(), dw[:, :, :kh, :kw].clone(), grad_out.sum((0, 2, 3))
 
 
@@ -316,7 +319,7 @@ def avg_pool2d_separable(x, kernel_size, stride=None, padding=0, count_include_p
 
 
 ALTERNATIVES = {
-    "lenet.pad2d": [pad2d_by_strips, pad2d_by_source],
+    "lenet.pad2d": [pad2d_by_strips, pad2d_by_painting],
     "lenet.unfold2d": [unfold2d_strided, unfold2d_indexed, unfold2d_windows],
     "lenet.conv2d": [conv2d_by_offsets, conv2d_by_view, conv2d_by_tensordot, conv2d_by_rows],
     "lenet.conv2d_backward": [conv2d_backward_by_convolution, conv2d_backward_by_offsets],

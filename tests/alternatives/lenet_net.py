@@ -52,32 +52,28 @@ def leaky_relu_scaled(x, negative_slope=0.01):
     return x * slope
 
 
-def leaky_relu_masked(x, negative_slope=0.01):
-    positive = x > 0
-    return x.masked_fill(~positive, 0) + negative_slope * x.masked_fill(positive, 0)
+def leaky_relu_by_factor(x, negative_slope=0.01):
+    return torch.where(x > 0, torch.ones_like(x), negative_slope).mul(x)
 
 
-def tanh_by_sides(x):
-    """e⁻²ˡˣˡ never overflows; the sign is put back as a factor that autograd doesn't see."""
-    sign = torch.where(x < 0, -1.0, 1.0).to(x.dtype)
-    decay = torch.expm1(-2 * sign * x)
-    return -sign * decay / (decay + 2)
+def tanh_mirrored(x):
+    """From e⁻²ˣ instead of e²ˣ."""
+    decay = torch.expm1(-2.0 * torch.clamp(x, min=-22, max=22))
+    return torch.neg(decay).div(decay.add(2))
 
 
-def tanh_by_cases(x):
-    """Differences of exponentials, clipped where the answer is ±1 anyway; half-angle formulas near 0."""
-    half = x.clamp(-40, 40) / 2
-    up, down = torch.expm1(half), torch.expm1(-half)
-    rise = (up - down) / 2
-    level = (up + down) / 2 + 1
-    return 2 * rise * level / (1 + 2 * rise * rise)
+def tanh_squared(x):
+    """From u = eˣ − 1: e²ˣ − 1 is u · (u + 2)."""
+    u = x.clip(-20, 20).expm1()
+    growth = u * (u + 2)
+    return growth / (growth + 2)
 
 
 def activation_backward_by_table(grad_out, x, kind, negative_slope=0.01):
     slopes = {
         "relu": lambda: (x > 0).to(x.dtype),
         "leaky_relu": lambda: torch.ones_like(x).masked_fill(x <= 0, negative_slope),
-        "tanh": lambda: (1 - tanh_by_sides(x)) * (1 + tanh_by_sides(x)),
+        "tanh": lambda: 1 - tanh_mirrored(x).square(),
     }
     if kind not in slopes:
         raise ValueError(f"unknown activation {kind}")
@@ -87,7 +83,7 @@ def activation_backward_by_table(grad_out, x, kind, negative_slope=0.01):
 def activation_backward_in_place(grad_out, x, kind, negative_slope=0.01):
     dx = grad_out.clone()
     if kind == "tanh":
-        y = tanh_by_cases(x)
+        y = tanh_squared(x)
         dx -= dx * y.square()
     elif kind in ("relu", "leaky_relu"):
         dx[x <= 0] *= negative_slope if kind == "leaky_relu" else 0.0
@@ -258,8 +254,8 @@ ALTERNATIVES = {
     "lenet.linear": [linear_by_einsum, linear_flattened],
     "lenet.linear_backward": [linear_backward_by_einsum, linear_backward_by_ones],
     "lenet.relu": [relu_masked, relu_in_place],
-    "lenet.leaky_relu": [leaky_relu_scaled, leaky_relu_masked],
-    "lenet.tanh": [tanh_by_sides, tanh_by_cases],
+    "lenet.leaky_relu": [leaky_relu_scaled, leaky_relu_by_factor],
+    "lenet.tanh": [tanh_mirrored, tanh_squared],
     "lenet.activation_backward": [activation_backward_by_table, activation_backward_in_place],
     "lenet.dead_units": [dead_units_by_maximum, dead_units_by_loop],
     "lenet.LeNet5": [LeNet5AsStages, LeNet5OfParameters],
