@@ -6,8 +6,10 @@ and those are written here. No check cell of a submission is ever executed.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from nbformat.v4 import new_output
@@ -18,6 +20,7 @@ from traitlets import Integer
 from autograder import registry, report
 from autograder.grading import TRUSTS, grade
 from autograder.notebook import code_cells
+from autograder.report.headline import points as points_in_words
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict
 
@@ -32,7 +35,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
         seed = self.seed if self.seed >= 0 else secrets.randbits(31)
         cells = code_cells(nb)
         known = by_grade_id()
-        self.log.warning("%s", TRUSTS)
+        _say_once(self.log, TRUSTS)
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 cell.outputs = self._judged(known.get(cell.metadata.nbgrader["grade_id"]), cells, seed)
@@ -57,13 +60,18 @@ OUR_FAULT = (
 )
 
 
+@cache
+def _say_once(log: logging.Logger, text: str) -> None:
+    log.warning("%s", text)
+
+
 def by_grade_id() -> dict[str, Exercise]:
     """Exercises by the ids that weaving gives their check cells."""
     return {f"check-{item.id.replace('.', '-')}": item for item in registry.all_exercises()}
 
 
 def _texts(verdict: Verdict, exercise: Exercise) -> tuple[str, str]:
-    marks = f"{verdict.points:g} of {verdict.max_points} points; the cases were drawn with seed {verdict.seed}."
+    marks = f"Marked {points_in_words(verdict)}, on cases drawn with seed {verdict.seed}."
     return f"{report.text(verdict, exercise)}\n  {marks}", f"{report.html(verdict, exercise)}<p>{marks}</p>"
 
 

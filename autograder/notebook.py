@@ -46,10 +46,14 @@ def is_check_cell(cell: Any) -> bool:
 def code_cells(notebook: Any) -> list[Cell]:
     """The code of a notebook that may belong to answers, cells numbered from 1 as the student counts them."""
     found = []
-    theirs = (cell for cell in notebook.cells if not (cell.metadata.get(METADATA) or {}).get("added"))
-    for number, cell in enumerate(theirs, start=1):
+    number = 0
+    for cell in notebook.cells:
+        added = bool(
+            (cell.metadata.get(METADATA) or {}).get("added")
+        )  # by grading, so the student has no number for it
+        number += not added
         if cell.cell_type == "code" and not is_check_cell(cell) and isinstance(cell.source, str):
-            found.append(Cell(f"cell {number}", cell.source))
+            found.append(Cell("a given cell" if added else f"cell {number}", cell.source))
     return found
 
 

@@ -22,7 +22,7 @@ from autograder.runner import in_this_process
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Failure, Verdict
 from autograder.timing import measure_speed
-from autograder.worker import Worker
+from autograder.worker import Worker, WorkerError
 
 Show = Callable[[Verdict], None]
 
@@ -106,10 +106,13 @@ class Session:
         return replace(verdict, notes=(*verdict.notes, "saved"))
 
     def _try_alone(self, exercise: Exercise, source: str) -> Failure | None:
-        with Worker(exercise, [Cell("saved answer", source)], self.library.folder) as worker:
-            failure = worker.prepare()
-            if failure is None and not exercise.live:
-                failure = worker.run(cases_of(exercise, 0)[0]).failure
+        try:
+            with Worker(exercise, [Cell("saved answer", source)], self.library.folder) as worker:
+                failure = worker.prepare()
+                if failure is None and not exercise.live:
+                    failure = worker.run(cases_of(exercise, 0)[0]).failure
+        except WorkerError as error:
+            return Failure("crashed", str(error))
         return failure
 
 

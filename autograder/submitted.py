@@ -21,7 +21,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder.notebook import METADATA, NotebookError, read
 
 SCHEMA = 3  # of nbgrader's cell metadata
-LONGEST_NOTE = 500
+LONGEST_NOTE, MOST_NAMED = 500, 8
 ADDED = {METADATA: {"added": True}}
 
 
@@ -77,19 +77,19 @@ class SourceCell:
     marks: Mapping[str, Any]
 
     @property
-    def graded(self) -> bool:
-        """Whether marks are recorded for it."""
-        return bool(self.marks["grade"])
+    def kept(self) -> bool:
+        """Whether it is put back where it is missing: what is graded, and what is given."""
+        return bool(self.marks["grade"] or self.marks["locked"])
 
     @property
     def called(self) -> str:
-        """How to speak of it: a short text, else its id."""
-        short = self.kind == "code" and "\n" not in self.text and len(self.text) < 60
+        """How to speak of it: a check by its text, everything else by its id."""
+        short = self.kind == "code" and self.marks["grade"] and "\n" not in self.text and len(self.text) < 60
         return self.text if short else str(self.marks["grade_id"])
 
 
 class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
-    """Gives each released cell its metadata back, puts missing graded cells in, and notes what it found at the top.
+    """Gives each released cell its metadata back, puts missing ones in, and notes what it found at the top.
 
     Of cells with one id the last counts; what else pretends to be a released cell becomes an ordinary one.
     """
@@ -144,24 +144,25 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
             notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
         cell.metadata["nbgrader"] = NotebookNode(source.marks)
         present.add(name)
-    missing = {name: source for name, source in released.items() if source.graded and name not in present}
-    for name, source in missing.items():
-        _insert(notebook, name, source)
+    missing = [name for name, source in released.items() if source.kept and name not in present]
+    for name in missing:
+        _insert(notebook, name, released)
     if missing:
-        names = ", ".join(source.called for source in missing.values())
-        notes.append(f"Missing cells, which were put back as they were released: {names}.")
+        names = ", ".join(released[name].called for name in missing[:MOST_NAMED])
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        notes.append(f"Missing cells, which were put back as they were released: {names}{more}.")
     return notes
 
 
-def _insert(notebook: Any, name: str, source: SourceCell) -> None:
-    """Puts a missing cell below the answer or question that it belongs to, else at the end."""
+def _insert(notebook: Any, name: str, released: Mapping[str, SourceCell]) -> None:
+    """Puts a missing cell below the nearest released cell before it, else at the start."""
+    source = released[name]
     make: Callable[..., NotebookNode] = new_code_cell if source.kind == "code" else new_markdown_cell
     cell = make(source.text, metadata={**ADDED, "nbgrader": NotebookNode(source.marks)})
-    subject = name.partition("-")[2]
-    homes = (subject, f"question-{subject}")
-    ids = [(item.metadata.get("nbgrader") or {}).get("grade_id") for item in notebook.cells]
-    place = next((index + 1 for index, grade_id in enumerate(ids) if grade_id in homes), len(ids))
-    notebook.cells.insert(place, cell)
+    places = {(item.metadata.get("nbgrader") or {}).get("grade_id"): index for index, item in enumerate(notebook.cells)}
+    order = list(released)
+    before = (places[other] for other in reversed(order[: order.index(name)]) if other in places)
+    notebook.cells.insert(next(before, -1) + 1, cell)
 
 
 def _about_the_file(notebook: Any, name: str) -> Iterator[str]:
