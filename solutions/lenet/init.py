@@ -7,17 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan_in, fan_out) of weights (out, in, *kernel): the inputs one output reads, and the outputs one input reaches.
-
-    A kernel's pixels count in both. Raises ValueError for fewer than two axes.
-    """
-    if len(shape) < 2:
-        raise ValueError(f"weights have at least the axes (out, in), got the shape {shape}")
-    kernel = math.prod(shape[2:])
-    return shape[1] * kernel, shape[0] * kernel
-
-
 def kaiming_init(shape: tuple[int, ...], mode: str = "fan_in", negative_slope: float = 0.0) -> Float[Tensor, "..."]:
     """Draw weights (out, in, *kernel) for a layer before a ReLU: normal, mean 0, std √(2 / (1 + a²)) / √fan.
 
@@ -32,8 +21,9 @@ def kaiming_init(shape: tuple[int, ...], mode: str = "fan_in", negative_slope: f
     """
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f'mode must be "fan_in" or "fan_out", got {mode!r}')
-    fan_in, fan_out = _fans(shape)
-    fan = fan_in if mode == "fan_in" else fan_out
+    if len(shape) < 2:
+        raise ValueError(f"weights have at least the axes (out, in), got the shape {shape}")
+    fan = (shape[1] if mode == "fan_in" else shape[0]) * math.prod(shape[2:])
     return torch.randn(shape) * math.sqrt(2 / (1 + negative_slope**2) / fan)
 
 
@@ -49,5 +39,7 @@ def xavier_init(shape: tuple[int, ...], gain: float = 1.0) -> Float[Tensor, "...
     Raises ValueError for a shape of fewer than two axes. Peer: `nn.init.xavier_uniform_`.
     Paper: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
-    bound = gain * math.sqrt(6 / sum(_fans(shape)))
+    if len(shape) < 2:
+        raise ValueError(f"weights have at least the axes (out, in), got the shape {shape}")
+    bound = gain * math.sqrt(6 / ((shape[1] + shape[0]) * math.prod(shape[2:])))
     return torch.empty(shape).uniform_(-bound, bound)

@@ -19,19 +19,6 @@ def confusion_matrix(target: Int[Tensor, "N"], predicted: Int[Tensor, "N"], num_
     return torch.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def _ratio(part: Int[Tensor, "K"], whole: Int[Tensor, "K"], average: str) -> Float[Tensor, "..."]:
-    """`part / whole` where 0 / 0 is 0: of each class ("none"), their mean ("macro"), or of the sums ("micro").
-
-    Raises ValueError for another `average`.
-    """
-    if average not in ("macro", "micro", "none"):
-        raise ValueError(f'average must be "macro", "micro" or "none", got {average!r}')
-    if average == "micro":
-        part, whole = part.sum(), whole.sum()
-    ratio = part.to(torch.float32) / whole.clamp(min=1).to(torch.float32)
-    return ratio.mean() if average == "macro" else ratio
-
-
 def precision(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Tensor, "..."]:
     """Of the answers "class k", the share that was right: 0 to 1, float32. Rows are the truth, columns the answers.
 
@@ -42,7 +29,13 @@ def precision(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Te
 
     Raises ValueError for another `average`. Peer: `sklearn.metrics.precision_score` with `zero_division=0`.
     """
-    return _ratio(confusion.diagonal(), confusion.sum(dim=0), average)
+    if average not in ("macro", "micro", "none"):
+        raise ValueError(f'average must be "macro", "micro" or "none", got {average!r}')
+    right, answered = confusion.diagonal(), confusion.sum(dim=0)
+    if average == "micro":
+        right, answered = right.sum(), answered.sum()
+    share = right.to(torch.float32) / answered.clamp(min=1).to(torch.float32)
+    return share.mean() if average == "macro" else share
 
 
 def recall(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Tensor, "..."]:
@@ -55,7 +48,7 @@ def recall(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Tenso
 
     Raises ValueError for another `average`. Peer: `sklearn.metrics.recall_score` with `zero_division=0`.
     """
-    return _ratio(confusion.diagonal(), confusion.sum(dim=1), average)
+    return precision(confusion.T, average)
 
 
 def f1(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Tensor, "..."]:
@@ -68,4 +61,7 @@ def f1(confusion: Int[Tensor, "K K"], average: str = "macro") -> Float[Tensor, "
 
     Raises ValueError for another `average`. Peer: `sklearn.metrics.f1_score` with `zero_division=0`.
     """
-    return _ratio(2 * confusion.diagonal(), confusion.sum(dim=0) + confusion.sum(dim=1), average)
+    kind = "none" if average == "macro" else average
+    p, r = precision(confusion, kind), recall(confusion, kind)
+    score = (2 * p * r / (p + r)).nan_to_num()  # 0 / 0 counts as 0
+    return score.mean() if average == "macro" else score

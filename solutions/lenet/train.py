@@ -47,8 +47,19 @@ def fit(
     history: dict[str, Any] = {"train_loss": [], "val_loss": [], "best_epoch": -1}
     best_loss, best_state = math.inf, None
     for epoch in range(epochs):
-        history["train_loss"].append(_train_epoch(model, optimizer, loss_fn, train))
-        history["val_loss"].append(_mean_loss(model, loss_fn, val))
+        model.train()
+        total = 0.0
+        for x, y in train:
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(x)
+        history["train_loss"].append(total / sum(len(x) for x, _ in train))
+        model.eval()
+        with torch.no_grad():
+            total = sum(loss_fn(model(x), y).item() * len(x) for x, y in val)
+        history["val_loss"].append(total / sum(len(x) for x, _ in val))
         if history["val_loss"][-1] < best_loss:
             best_loss, history["best_epoch"] = history["val_loss"][-1], epoch
             best_state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -60,34 +71,6 @@ def fit(
         model.load_state_dict(best_state)
     model.eval()
     return history
-
-
-def _train_epoch(
-    model: nn.Module,
-    optimizer: Optimizer,
-    loss_fn: Callable[[Tensor, Tensor], Tensor],
-    batches: Sequence[tuple[Tensor, Tensor]],
-) -> float:
-    """Take one step a batch in training mode; the mean loss over samples, each as it was before its step."""
-    model.train()
-    total = 0.0
-    for x, y in batches:
-        optimizer.zero_grad()
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        optimizer.step()
-        total += loss.item() * len(x)
-    return total / sum(len(x) for x, _ in batches)
-
-
-@torch.no_grad()
-def _mean_loss(
-    model: nn.Module, loss_fn: Callable[[Tensor, Tensor], Tensor], batches: Sequence[tuple[Tensor, Tensor]]
-) -> float:
-    """The mean loss over samples in evaluation mode, without gradients."""
-    model.eval()
-    total = sum(loss_fn(model(x), y).item() * len(x) for x, y in batches)
-    return total / sum(len(x) for x, _ in batches)
 
 
 def train_lenet(images: Float[Tensor, "N 1 28 28"], labels: Int[Tensor, "N"], seed: int = 0) -> nn.Module:
