@@ -34,7 +34,7 @@ def cross_entropy(
 
     Logits `[[0, log 3], [0, log 3]]`, so p = 1/4 and 3/4, with target `[0, 1]`: (log 4 + log 4/3) / 2 = 0.8370. With
     weight `[1, 3]`: (1·log 4 + 3·log 4/3) / (1 + 3) = 0.5623. With ε = 0.5 the first sample alone:
-    (0.5 + 0.25)·log 4 + 0.25·log 4/3 = 1.1117.
+    (0.5 + 0.25)·log 4 + 0.25·log 4/3 = 1.1116.
 
     Peer: `F.cross_entropy`.
     """
