@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import sys
 from collections.abc import Callable
@@ -77,24 +78,48 @@ def markdown(text: str) -> None:
 
 
 def hint_button(exercise: Exercise, next_hint: Callable[[], str]) -> None:
-    """A button that shows one hint more at each press; in a terminal the report already names `hint(...)`."""
+    """A button that shows one hint more at each press, as long as there are more.
+
+    In a terminal there is none: the report names `hint(...)`.
+    """
     if shell() is None:
         return
     import ipywidgets
     from IPython.display import display
 
     button = ipywidgets.Button(description="Hint", icon="lightbulb-o", tooltip=f"Show a hint for {exercise.name}")
-    shown = ipywidgets.HTML()
+    place = ipywidgets.HTML()
+    shown: list[str] = []
+    style = "max-width:80ch;margin:0.3em 0;font-size:var(--jp-content-font-size1,14px);line-height:1.5"
 
     def press(_: Any) -> None:
-        shown.value += f"<p style='max-width:80ch;margin:0.3em 0'>{html.escape(next_hint())}</p>"
+        told = next_hint().partition("\n")[0]
+        if told in shown:
+            button.description, button.disabled = "No more hints", True
+            return
+        shown.append(told)
+        lines = "".join(f'<p style="{style}">{html.escape(line)}</p>' for line in shown)
+        place.value = f'<div role="status">{lines}</div>'
 
     button.on_click(press)
-    display(ipywidgets.VBox([button, shown]))
+    display(ipywidgets.VBox([button, place]))
+
+
+def _without_docstrings(source: str) -> str:
+    """The code alone: what the docstrings say stands in the notebook."""
+    lines: list[str | None] = list(source.splitlines())
+    kinds = (ast.Module, ast.FunctionDef, ast.ClassDef)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, kinds) and ast.get_docstring(node) is not None:
+            text = node.body[0]
+            last = text.end_lineno or text.lineno
+            lines[text.lineno - 1 : last] = [None] * (last - text.lineno + 1)
+    return "\n".join(line for line in lines if line is not None).strip() + "\n"
 
 
 def side_by_side(exercise: Exercise, own: str, theirs: str) -> None:
-    """The student's answer on the left, the reference on the right."""
+    """The student's answer on the left, the reference on the right; one above the other where there is no room."""
+    own, theirs = _without_docstrings(own), _without_docstrings(theirs)
     plain = f"yours\n{own}\nreference\n{theirs}"
     if shell() is None:
         print(plain)
@@ -102,9 +127,9 @@ def side_by_side(exercise: Exercise, own: str, theirs: str) -> None:
     from IPython.display import display
 
     pre = "overflow-x:auto;white-space:pre;font-family:var(--jp-code-font-family,monospace);font-size:0.9em"
-    column = "flex:1 1 24em;min-width:0"
+    column = "flex:1 1 42em;min-width:0"
     parts = "".join(
-        f'<div style="{column}"><strong>{title}</strong><pre style="{pre}">{html.escape(text)}</pre></div>'
+        f'<div style="{column}"><strong>{title}</strong><pre tabindex="0" style="{pre}">{html.escape(text)}</pre></div>'
         for title, text in ((f"your {exercise.name}", own), ("the reference", theirs))
     )
     display(_bundle(f'<div style="display:flex;flex-wrap:wrap;gap:1.5em">{parts}</div>', plain), raw=True)

@@ -28,7 +28,8 @@ _INSTRUCTORS_ONLY = ("formgrader", "validate_assignment", "assignment_list", "co
 _STUDENTS_JUPYTER = {
     "labconfig/page_config.json": {"disabledExtensions": {"@jupyter/nbgrader": True}},
     "labconfig/default_setting_overrides.json": {
-        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
     },
     "jupyter_server_config.json": {
         "ServerApp": {

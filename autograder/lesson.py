@@ -26,6 +26,13 @@ class NotAccepted(AssertionError):
     """Raised by `check` while nbgrader validates or grades, so that its verdict is true."""
 
 
+class Stopped(KeyboardInterrupt):
+    """The student stopped a check. Notebooks show what it says instead of our lines."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 class NotRunYet:
     """Stands for an exercise whose cell hasn't been run."""
 
@@ -70,8 +77,11 @@ def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int
     if found is None:
         return
     exercise, candidate = found
-    with display.Panel() as panel:
-        verdict = session().judge(exercise, candidate, seed, lambda verdict: panel.show(verdict, exercise))
+    try:
+        with display.Panel() as panel:
+            verdict = session().judge(exercise, candidate, seed, lambda verdict: panel.show(verdict, exercise))
+    except KeyboardInterrupt:
+        raise Stopped(f"{exercise.id}: you stopped this check. Nothing is lost; run it again when you like.") from None
     if os.environ.get("NBGRADER_EXECUTION") in ("validate", "autograde"):
         if verdict.status != "accepted":
             raise NotAccepted(report.text(verdict, exercise))

@@ -88,9 +88,9 @@ def _failing(part: FailingCase) -> str:
     )
     if not part.others:
         return line
-    others = "".join(f"<li>{_sign(False)} {escape(one_line(name, 60))}</li>" for name in part.others)
-    summary = f"{counted(len(part.others), 'other case')} {'fails' if len(part.others) == 1 else 'fail'} too"
-    return f'<details><summary>{summary}</summary><ul class="p2v-cases">{others}</ul></details>{line}'
+    names = (part.name, *part.others)
+    items = "".join(f"<li>{_sign(False)} {escape(one_line(name, 60))}</li>" for name in names)
+    return f'<details><summary>{len(names)} cases fail</summary><ul class="p2v-cases">{items}</ul></details>{line}'
 
 
 def _inputs(part: Inputs) -> str:

@@ -13,9 +13,9 @@ border-left:4px solid var(--p2v-tone);padding:2px 0 2px 14px;margin:4px 0;max-wi
 .p2v-report pre,.p2v-report :is(p,li,small)>code{font-family:var(--p2v-mono);font-size:.93em;background:none;
 color:inherit;padding:0}
 .p2v-report .p2v-head{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;margin:2px 0 8px}
-.p2v-report .p2v-head strong{font-size:1.12em}
+.p2v-report .p2v-head strong{font-size:1.12em;flex:1 1 16em}
 .p2v-report .p2v-sign{color:var(--p2v-tone);font-weight:700;font-size:1.12em}
-.p2v-report .p2v-head small{margin-left:auto}
+.p2v-report .p2v-head small{margin-left:auto;white-space:nowrap}
 .p2v-report small,.p2v-report .p2v-soft{color:var(--p2v-soft);font-size:.93em}
 .p2v-report ul.p2v-cases{list-style:none;margin:6px 0;padding:0;display:flex;flex-wrap:wrap;gap:2px 18px}
 .p2v-report ul.p2v-cases li{margin:0;padding:0}
