@@ -82,7 +82,7 @@ def xavier_measure(case: Case, outputs: Outputs) -> Outputs:
     bound = xavier_bound(**case.inputs)
     found = _statistics(case, outputs["out"], bound / math.sqrt(3.0))
     largest = float(outputs["out"].abs().max()) / bound
-    return found | {"no value beyond the bound": largest < 1.0 + 1e-6, "values near the bound": largest > 1.0 - 1e-3}
+    return found | {"no value beyond the bound": largest < 1.0 + 1e-3, "values near the bound": largest > 1.0 - 1e-3}
 
 
 def _repeats(outputs: Outputs) -> Outputs:
