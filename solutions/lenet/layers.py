@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 def _out_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Number of places a kernel has along an axis of `size` pixels; ValueError if it doesn't fit once."""
+    """Number of places a kernel has along an axis of `size` pixels; ValueError if it
+    doesn't fit once.
+    """
     room = size + 2 * padding - dilation * (kernel - 1) - 1
     if room < 0:
         reach = dilation * (kernel - 1) + 1
@@ -24,15 +26,17 @@ def pad2d(
     mode: str = "constant",
     value: float = 0.0,
 ) -> Float[Tensor, "N C top+H+bottom left+W+right"]:
-    """Grow each image by a border; `padding` counts its pixels as (left, right, top, bottom).
+    """Grow each image by a border; `padding` counts its pixels as (left, right, top,
+    bottom).
 
-    `"constant"` fills the border with `value`. `"reflect"` mirrors the image at its edge pixels, which are not
-    repeated. Always a new tensor, with no padding too.
+    `"constant"` fills the border with `value`. `"reflect"` mirrors the image at its edge
+    pixels, which are not repeated. Always a new tensor, with no padding too.
 
-    The row `1 2 3` with padding (2, 1, 0, 0): constant `0 0 1 2 3 0`, reflect `3 2 1 2 3 2`.
+    The row `1 2 3` with padding (2, 1, 0, 0): constant `0 0 1 2 3 0`, reflect `3 2 1 2 3
+    2`.
 
-    Raises ValueError if `mode` is another word, if a width is negative, or if a reflected border is not narrower than
-    the image. Peer: `F.pad`.
+    Raises ValueError if `mode` is another word, if a width is negative, or if a reflected
+    border is not narrower than the image. Peer: `F.pad`.
     """
     left, right, top, bottom = padding
     height, width = x.shape[-2:]
@@ -54,15 +58,18 @@ def pad2d(
 def unfold2d(
     x: Float[Tensor, "N C H W"], kernel_size: tuple[int, int], stride: int = 1, dilation: int = 1
 ) -> Float[Tensor, "N C*kh*kw L"]:
-    """Write every patch a kernel of `kernel_size` = (kh, kw) would see as one column ("im2col").
+    """Write every patch a kernel of `kernel_size` = (kh, kw) would see as one column
+    ("im2col").
 
-    The L = Ho·Wo columns follow the patches from left to right, then downwards, in steps of `stride`; there is no
-    padding, and what is left over at the right or bottom is not used. Within a column the channel varies slowest, then
-    the kernel's row, then its column. `dilation` is the distance between neighbouring kernel cells.
-    Ho = ⌊(H − dilation·(kh − 1) − 1) / stride⌋ + 1, and Wo likewise.
+    The L = Ho·Wo columns follow the patches from left to right, then downwards, in steps of
+    `stride`; there is no padding, and what is left over at the right or bottom is not used.
+    Within a column the channel varies slowest, then the kernel's row, then its column.
+    `dilation` is the distance between neighbouring kernel cells. Ho = ⌊(H − dilation·(kh −
+    1) − 1) / stride⌋ + 1, and Wo likewise.
 
-    The 2×3 image `[[0, 1, 2], [3, 4, 5]]` with a 2×2 kernel has (2 − 1) · (3 − 1) = 2 patches. The first reads
-    0 1 / 3 4, the second 1 2 / 4 5, so the answer is `[[0, 1], [1, 2], [3, 4], [4, 5]]`.
+    The 2×3 image `[[0, 1, 2], [3, 4, 5]]` with a 2×2 kernel has (2 − 1) · (3 − 1) = 2
+    patches. The first reads 0 1 / 3 4, the second 1 2 / 4 5, so the answer is `[[0, 1], [1,
+    2], [3, 4], [4, 5]]`.
 
     Raises ValueError if the kernel does not fit into the image. Peer: `F.unfold`.
     """
@@ -87,18 +94,21 @@ def conv2d(
     dilation: int = 1,
     groups: int = 1,
 ) -> Float[Tensor, "N O Ho Wo"]:
-    """Slide O kernels over the zero-padded image; each output is the sum of products of kernel and patch, plus bias.
+    """Slide O kernels over the zero-padded image; each output is the sum of products of
+    kernel and patch, plus bias.
 
-    The kernel is not flipped (mathematics calls this cross-correlation). `padding` zeros are added on all four sides.
-    With `groups` = g the channels fall into g equal blocks in order, and so do the kernels: block i of the kernels sees
-    only block i of the channels. Ho = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, and Wo likewise.
+    The kernel is not flipped (mathematics calls this cross-correlation). `padding` zeros
+    are added on all four sides. With `groups` = g the channels fall into g equal blocks in
+    order, and so do the kernels: block i of the kernels sees only block i of the channels.
+    Ho = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, and Wo likewise.
 
-    The image `[[0, 1, 2], [3, 4, 5]]` under the kernel `[[1, 2], [3, 4]]`, bias 10: the first output is
-    0·1 + 1·2 + 3·3 + 4·4 + 10 = 37, the second 1·1 + 2·2 + 4·3 + 5·4 + 10 = 47.
+    The image `[[0, 1, 2], [3, 4, 5]]` under the kernel `[[1, 2], [3, 4]]`, bias 10: the
+    first output is 0·1 + 1·2 + 3·3 + 4·4 + 10 = 37, the second 1·1 + 2·2 + 4·3 + 5·4 + 10 =
+    47.
 
-    Raises ValueError if the image's channels are not `groups` times the kernel's, if `groups` does not divide O, or if
-    the kernel does not fit. Peer: `F.conv2d`. Paper: LeCun and others, "Gradient-based learning applied to document
-    recognition", 1998.
+    Raises ValueError if the image's channels are not `groups` times the kernel's, if
+    `groups` does not divide O, or if the kernel does not fit. Peer: `F.conv2d`. Paper:
+    LeCun and others, "Gradient-based learning applied to document recognition", 1998.
     """
     n, channels, height, width = x.shape
     kernels, depth, kh, kw = weight.shape
@@ -123,14 +133,15 @@ def conv2d_backward(
     stride: int = 1,
     padding: int = 0,
 ) -> tuple[Float[Tensor, "N C H W"], Float[Tensor, "O C kh kw"], Float[Tensor, "O"]]:
-    """Carry a gradient back through `conv2d(x, weight, bias, stride, padding)` by hand: `(dx, dw, db)`.
+    """Carry a gradient back through `conv2d(x, weight, bias, stride, padding)` by hand:
+    `(dx, dw, db)`.
 
-    `grad_out` is the loss's gradient at the output; asked are its gradients at the image, the kernels and the bias.
-    Autograd is not to be used.
+    `grad_out` is the loss's gradient at the output; asked are its gradients at the image,
+    the kernels and the bias. Autograd is not to be used.
 
-    The image `[[0, 1, 2]]` under the kernel `[[3, 4]]` gives two outputs, 0·3 + 1·4 and 1·3 + 2·4. With the gradient
-    `[[10, 100]]`: dw = [0·10 + 1·100, 1·10 + 2·100] = [100, 210], db = 10 + 100 = 110, and
-    dx = [3·10, 4·10 + 3·100, 4·100] = [30, 340, 400].
+    The image `[[0, 1, 2]]` under the kernel `[[3, 4]]` gives two outputs, 0·3 + 1·4 and 1·3
+    + 2·4. With the gradient `[[10, 100]]`: dw = [0·10 + 1·100, 1·10 + 2·100] = [100, 210],
+    db = 10 + 100 = 110, and dx = [3·10, 4·10 + 3·100, 4·100] = [30, 340, 400].
 
     Peer: autograd through `F.conv2d`.
     """
@@ -162,14 +173,17 @@ def _check_pool_padding(kernel_size: int, padding: int) -> None:
 def max_pool2d(
     x: Float[Tensor, "N C H W"], kernel_size: int, stride: int | None = None, padding: int = 0
 ) -> Float[Tensor, "N C Ho Wo"]:
-    """Keep the largest pixel of every `kernel_size` × `kernel_size` window, channel by channel.
+    """Keep the largest pixel of every `kernel_size` × `kernel_size` window, channel by
+    channel.
 
-    Windows are `stride` apart (`kernel_size` if None). `padding` surrounds the image with pixels that can never win.
-    The gradient of an output goes whole to one pixel: of equal largest ones, the first in reading order.
+    Windows are `stride` apart (`kernel_size` if None). `padding` surrounds the image with
+    pixels that can never win. The gradient of an output goes whole to one pixel: of equal
+    largest ones, the first in reading order.
 
     The image `[[1, 5], [2, 0]]`: `kernel_size=2` gives max(1, 5, 2, 0) = 5.
 
-    Raises ValueError if `padding` is more than half the kernel, or if no window fits. Peer: `F.max_pool2d`.
+    Raises ValueError if `padding` is more than half the kernel, or if no window fits. Peer:
+    `F.max_pool2d`.
     """
     _check_pool_padding(kernel_size, padding)
     stride = stride or kernel_size
@@ -190,12 +204,13 @@ def max_pool2d_backward(
 ) -> Float[Tensor, "N C H W"]:
     """Carry a gradient back through `max_pool2d(x, kernel_size, stride, padding)` by hand.
 
-    Each number of `grad_out` belongs to the largest pixel of its window (of equal ones the first in reading order), and
-    to no other. A pixel that wins in several windows collects all their numbers. Autograd is not to be used.
+    Each number of `grad_out` belongs to the largest pixel of its window (of equal ones the
+    first in reading order), and to no other. A pixel that wins in several windows collects
+    all their numbers. Autograd is not to be used.
 
-    The image `[[1, 5, 5], [0, 2, 3]]` with `kernel_size=2, stride=1` has the windows 1 5 / 0 2 and 5 5 / 2 3. The
-    middle 5 wins both, the second as the first of two equals: with the gradient `[[10, 100]]` the answer is
-    `[[0, 10 + 100, 0], [0, 0, 0]]`.
+    The image `[[1, 5, 5], [0, 2, 3]]` with `kernel_size=2, stride=1` has the windows 1 5 /
+    0 2 and 5 5 / 2 3. The middle 5 wins both, the second as the first of two equals: with
+    the gradient `[[10, 100]]` the answer is `[[0, 10 + 100, 0], [0, 0, 0]]`.
 
     Peer: autograd through `F.max_pool2d`.
     """
@@ -224,11 +239,13 @@ def avg_pool2d(
 ) -> Float[Tensor, "N C Ho Wo"]:
     """Average every `kernel_size` × `kernel_size` window, channel by channel.
 
-    Windows are `stride` apart (`kernel_size` if None); `padding` surrounds the image with zeros. The sum of a window is
-    divided by the number of its cells that lie on the image, or with `count_include_pad` by the number of all of them.
+    Windows are `stride` apart (`kernel_size` if None); `padding` surrounds the image with
+    zeros. The sum of a window is divided by the number of its cells that lie on the image,
+    or with `count_include_pad` by the number of all of them.
 
-    The one-pixel image `[[8]]` with `kernel_size=2, stride=2, padding=1` has one window, which holds the 8 and three
-    padded cells: 8 / 1 = 8, with `count_include_pad` (8 + 0 + 0 + 0) / 4 = 2.
+    The one-pixel image `[[8]]` with `kernel_size=2, stride=2, padding=1` has one window,
+    which holds the 8 and three padded cells: 8 / 1 = 8, with `count_include_pad` (8 + 0 + 0
+    + 0) / 4 = 2.
 
     Raises ValueError if `padding` is more than half the kernel, or if no window fits.
     Peer: `F.avg_pool2d`, which counts the padding unless told not to.
@@ -249,9 +266,11 @@ def avg_pool2d(
 def linear(
     x: Float[Tensor, "... I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None = None
 ) -> Float[Tensor, "... O"]:
-    """Map the last axis: each output is the sum of products of the input with one row of `weight`, plus its bias.
+    """Map the last axis: each output is the sum of products of the input with one row of
+    `weight`, plus its bias.
 
-    The input `[1, 2]` with the rows `[3, 4]` and `[5, 6]`, bias `[0, 10]`: 1·3 + 2·4 + 0 = 11 and 1·5 + 2·6 + 10 = 27.
+    The input `[1, 2]` with the rows `[3, 4]` and `[5, 6]`, bias `[0, 10]`: 1·3 + 2·4 + 0 =
+    11 and 1·5 + 2·6 + 10 = 27.
 
     Peer: `F.linear`.
     """
@@ -262,10 +281,12 @@ def linear(
 def linear_backward(
     grad_out: Float[Tensor, "N O"], x: Float[Tensor, "N I"], weight: Float[Tensor, "O I"]
 ) -> tuple[Float[Tensor, "N I"], Float[Tensor, "O I"], Float[Tensor, "O"]]:
-    """Carry a gradient back through `linear(x, weight, bias)` by hand: `(dx, dw, db)`. Autograd is not to be used.
+    """Carry a gradient back through `linear(x, weight, bias)` by hand: `(dx, dw, db)`.
+    Autograd is not to be used.
 
-    Inputs `[[1, 2], [3, 4]]` (two samples), one row of weights `[5, 6]`, gradient `[[10], [100]]`:
-    dx = `[[10·5, 10·6], [100·5, 100·6]]`, dw = `[[10·1 + 100·3, 10·2 + 100·4]]` = `[[310, 420]]`, db = `[10 + 100]`.
+    Inputs `[[1, 2], [3, 4]]` (two samples), one row of weights `[5, 6]`, gradient `[[10],
+    [100]]`: dx = `[[10·5, 10·6], [100·5, 100·6]]`, dw = `[[10·1 + 100·3, 10·2 + 100·4]]` =
+    `[[310, 420]]`, db = `[10 + 100]`.
 
     Peer: autograd through `F.linear`.
     """

@@ -5,9 +5,11 @@ from torch import Tensor
 
 
 def log_softmax(x: Float[Tensor, "..."], dim: int = -1) -> Float[Tensor, "..."]:
-    """Logarithm of softmax along `dim`: x − log Σ exp(x). Finite for every finite `x`, at ±10,000 too.
+    """Logarithm of softmax along `dim`: x − log Σ exp(x). Finite for every finite `x`, at
+    ±10,000 too.
 
-    `[0, log 3]`: the sum of exponentials is 1 + 3 = 4, so the answer is `[log(1/4), log(3/4)]`.
+    `[0, log 3]`: the sum of exponentials is 1 + 3 = 4, so the answer is `[log(1/4),
+    log(3/4)]`.
 
     Peer: `F.log_softmax`.
     """
@@ -32,9 +34,9 @@ def cross_entropy(
 
     If nothing is left to average the answer is NaN, as 0 / 0 is.
 
-    Logits `[[0, log 3], [0, log 3]]`, so p = 1/4 and 3/4, with target `[0, 1]`: (log 4 + log 4/3) / 2 = 0.8370. With
-    weight `[1, 3]`: (1·log 4 + 3·log 4/3) / (1 + 3) = 0.5623. With ε = 0.5 the first sample alone:
-    (0.5 + 0.25)·log 4 + 0.25·log 4/3 = 1.1116.
+    Logits `[[0, log 3], [0, log 3]]`, so p = 1/4 and 3/4, with target `[0, 1]`: (log 4 +
+    log 4/3) / 2 = 0.8370. With weight `[1, 3]`: (1·log 4 + 3·log 4/3) / (1 + 3) = 0.5623.
+    With ε = 0.5 the first sample alone: (0.5 + 0.25)·log 4 + 0.25·log 4/3 = 1.1116.
 
     Peer: `F.cross_entropy`.
     """

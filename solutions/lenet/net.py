@@ -17,7 +17,9 @@ from solutions.lenet.layers import _out_size, conv2d, linear, max_pool2d
 
 
 class Conv2d(nn.Module):
-    """`conv2d` with parameters: `weight` (out, in, k, k) and `bias` (out), drawn from ±1/√(in·k·k) as torch.nn does."""
+    """`conv2d` with parameters: `weight` (out, in, k, k) and `bias` (out), drawn from
+    ±1/√(in·k·k) as torch.nn does.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
@@ -45,7 +47,9 @@ class MaxPool2d(nn.Module):
 
 
 class Linear(nn.Module):
-    """`linear` with parameters: `weight` (out, in) and `bias` (out), drawn from ±1/√in as torch.nn does."""
+    """`linear` with parameters: `weight` (out, in) and `bias` (out), drawn from ±1/√in as
+    torch.nn does.
+    """
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
@@ -65,20 +69,19 @@ class ReLU(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """The digit reader of LeCun and others (1998), for images of 28 × 28 with values about 0 to 1; answers in logits.
+    """The digit reader of LeCun and others (1998), for images of 28 × 28 with values about
+    0 to 1; answers in logits.
 
-    | attribute | layer | output |
-    |---|---|---|
-    | `conv1`, `relu1`, `pool1` | 6 kernels of 5 × 5, padding 2; windows of 2 | 6 × 28 × 28, then 6 × 14 × 14 |
-    | `conv2`, `relu2`, `pool2` | 16 kernels of 5 × 5; windows of 2 | 16 × 10 × 10, then 16 × 5 × 5 |
-    | `fc1`, `relu3` | 16 · 5 · 5 = 400 numbers in channel-row-column order, to 120 | 120 |
-    | `fc2`, `relu4` | 120 to 84 | 84 |
-    | `fc3` | 84 to `num_classes` | `num_classes` |
+    | attribute | layer | output | |---|---|---| | `conv1`, `relu1`, `pool1` | 6 kernels of
+    5 × 5, padding 2; windows of 2 | 6 × 28 × 28, then 6 × 14 × 14 | | `conv2`, `relu2`,
+    `pool2` | 16 kernels of 5 × 5; windows of 2 | 16 × 10 × 10, then 16 × 5 × 5 | | `fc1`,
+    `relu3` | 16 · 5 · 5 = 400 numbers in channel-row-column order, to 120 | 120 | | `fc2`,
+    `relu4` | 120 to 84 | 84 | | `fc3` | 84 to `num_classes` | `num_classes` |
 
-    These names, because weights trained elsewhere under them are loaded into your network. `Conv2d`, `MaxPool2d`,
-    `Linear` and `ReLU` are given: modules around your own functions.
-    One input channel and ten classes make (25 + 1)·6 + (150 + 1)·16 + (400 + 1)·120 + (120 + 1)·84 + (84 + 1)·10
-    = 61,706 parameters.
+    These names, because weights trained elsewhere under them are loaded into your network.
+    `Conv2d`, `MaxPool2d`, `Linear` and `ReLU` are given: modules around your own functions.
+    One input channel and ten classes make (25 + 1)·6 + (150 + 1)·16 + (400 + 1)·120 + (120
+    + 1)·84 + (84 + 1)·10 = 61,706 parameters.
     """
 
     def __init__(self, in_channels: int = 1, num_classes: int = 10) -> None:
@@ -106,18 +109,22 @@ class LeNet5(nn.Module):
 def shape_table(
     layers: Sequence[tuple[Any, ...]], in_shape: tuple[int, int, int]
 ) -> list[tuple[tuple[int, ...], int, int]]:
-    """Work out, without running anything, what each layer puts out and costs for one image of `in_shape` (C, H, W).
+    """Work out, without running anything, what each layer puts out and costs for one image
+    of `in_shape` (C, H, W).
 
-    One entry a layer: its output shape without the batch axis, the number of its parameters (biases among them), and
-    the number of its multiply-adds (one for each product of a weight with an input; adding a bias is free).
-    Layers are `("conv", out_channels, kernel, stride, padding)`, `("pool", kernel, stride)`, `("relu",)`,
-    `("flatten",)` and `("linear", out_features)`. Only convolution and linear layers have parameters and multiply-adds.
+    One entry a layer: its output shape without the batch axis, the number of its parameters
+    (biases among them), and the number of its multiply-adds (one for each product of a
+    weight with an input; adding a bias is free). Layers are `("conv", out_channels, kernel,
+    stride, padding)`, `("pool", kernel, stride)`, `("relu",)`, `("flatten",)` and
+    `("linear", out_features)`. Only convolution and linear layers have parameters and
+    multiply-adds.
 
-    `shape_table([("conv", 6, 5, 1, 2)], (1, 28, 28))`: side (28 + 2·2 − 5) / 1 + 1 = 28, parameters
-    6·(1·5·5 + 1) = 156, multiply-adds 6·28·28·(1·5·5) = 117,600, so the answer is `[((6, 28, 28), 156, 117600)]`.
+    `shape_table([("conv", 6, 5, 1, 2)], (1, 28, 28))`: side (28 + 2·2 − 5) / 1 + 1 = 28,
+    parameters 6·(1·5·5 + 1) = 156, multiply-adds 6·28·28·(1·5·5) = 117,600, so the answer
+    is `[((6, 28, 28), 156, 117600)]`.
 
-    Raises ValueError for another kind of layer, if a kernel does not fit, or if an image reaches a linear layer without
-    having been flattened.
+    Raises ValueError for another kind of layer, if a kernel does not fit, or if an image
+    reaches a linear layer without having been flattened.
     """
     shape: tuple[int, ...] = in_shape
     table = []

@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 class Optimizer:
-    """What every optimiser has: `params`, the tensors it moves, and `lr`, which may be changed between steps."""
+    """What every optimiser has: `params`, the tensors it moves, and `lr`, which may be
+    changed between steps.
+    """
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         self.params = list(params)
@@ -29,13 +31,14 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent with momentum.
 
-    Each `step`, for every parameter p with the gradient g:
-    g ← g + weight_decay · p; velocity ← momentum · velocity + g (the first time velocity ← g);
-    p ← p − lr · velocity, or with `nesterov` p ← p − lr · (g + momentum · velocity).
-    Without momentum p ← p − lr · g.
+    Each `step`, for every parameter p with the gradient g: g ← g + weight_decay · p;
+    velocity ← momentum · velocity + g (the first time velocity ← g); p ← p − lr · velocity,
+    or with `nesterov` p ← p − lr · (g + momentum · velocity). Without momentum p ← p − lr ·
+    g.
 
-    p = 1, lr = 0.1, momentum = 0.5, gradients 2 and then 4: p = 1 − 0.1·2 = 0.8, then
-    0.8 − 0.1·(0.5·2 + 4) = 0.3. With nesterov 1 − 0.1·(2 + 0.5·2) = 0.7, then 0.7 − 0.1·(4 + 0.5·5) = 0.05.
+    p = 1, lr = 0.1, momentum = 0.5, gradients 2 and then 4: p = 1 − 0.1·2 = 0.8, then 0.8 −
+    0.1·(0.5·2 + 4) = 0.3. With nesterov 1 − 0.1·(2 + 0.5·2) = 0.7, then 0.7 − 0.1·(4 +
+    0.5·5) = 0.05.
 
     Raises ValueError for `nesterov` without momentum. Peer: `torch.optim.SGD`.
     """
@@ -69,11 +72,12 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Gradient descent whose step is divided by a running root mean square of the gradient.
 
-    Each `step`, for every parameter p with the gradient g:
-    g ← g + weight_decay · p; square ← alpha · square + (1 − alpha) · g² (from 0); u = g / (√square + eps);
-    velocity ← momentum · velocity + u (from 0); p ← p − lr · velocity.
+    Each `step`, for every parameter p with the gradient g: g ← g + weight_decay · p; square
+    ← alpha · square + (1 − alpha) · g² (from 0); u = g / (√square + eps); velocity ←
+    momentum · velocity + u (from 0); p ← p − lr · velocity.
 
-    p = 1, lr = 0.1, alpha = 0.75, gradient 2: square = 0.25·4 = 1, p = 1 − 0.1·2/√1 = 0.8 (eps left out).
+    p = 1, lr = 0.1, alpha = 0.75, gradient 2: square = 0.25·4 = 1, p = 1 − 0.1·2/√1 = 0.8
+    (eps left out).
 
     Peer: `torch.optim.RMSprop`. Source: Tieleman and Hinton, Coursera lecture 6.5, 2012.
     """
@@ -104,16 +108,19 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Momentum and a running mean square of the gradient, both corrected for having started from 0.
+    """Momentum and a running mean square of the gradient, both corrected for having started
+    from 0.
 
-    Each `step`, the t-th of this parameter, with `betas` = (b1, b2), for every parameter p with the gradient g:
-    g ← g + weight_decay · p; mean ← b1 · mean + (1 − b1) · g; square ← b2 · square + (1 − b2) · g²;
-    p ← p − lr · (mean / (1 − b1ᵗ)) / (√(square / (1 − b2ᵗ)) + eps).
+    Each `step`, the t-th of this parameter, with `betas` = (b1, b2), for every parameter p
+    with the gradient g: g ← g + weight_decay · p; mean ← b1 · mean + (1 − b1) · g; square ←
+    b2 · square + (1 − b2) · g²; p ← p − lr · (mean / (1 − b1ᵗ)) / (√(square / (1 − b2ᵗ)) +
+    eps).
 
-    p = 1, lr = 0.1, gradient 2, first step: mean = 0.1·2 = 0.2, square = 0.001·4 = 0.004; corrected 0.2 / 0.1 = 2 and
-    0.004 / 0.001 = 4, so p = 1 − 0.1·2/√4 = 0.9 (eps left out).
+    p = 1, lr = 0.1, gradient 2, first step: mean = 0.1·2 = 0.2, square = 0.001·4 = 0.004;
+    corrected 0.2 / 0.1 = 2 and 0.004 / 0.001 = 4, so p = 1 − 0.1·2/√4 = 0.9 (eps left out).
 
-    Peer: `torch.optim.Adam`. Paper: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
+    Peer: `torch.optim.Adam`. Paper: Kingma and Ba, "Adam: a method for stochastic
+    optimization", 2015.
     """
 
     def __init__(
@@ -147,13 +154,14 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     """Adam with weight decay on the weights themselves, apart from the gradient.
 
-    Each `step`, for every parameter p that has a gradient: first p ← p − lr · weight_decay · p, then Adam's step with
-    the plain gradient, which the decay has not touched.
+    Each `step`, for every parameter p that has a gradient: first p ← p − lr · weight_decay
+    · p, then Adam's step with the plain gradient, which the decay has not touched.
 
-    p = 1, lr = 0.1, weight_decay = 0.5, gradient 2, first step: p = 1 − 0.1·0.5·1 = 0.95, then Adam's step of
-    0.1·2/√4 makes it 0.85.
+    p = 1, lr = 0.1, weight_decay = 0.5, gradient 2, first step: p = 1 − 0.1·0.5·1 = 0.95,
+    then Adam's step of 0.1·2/√4 makes it 0.85.
 
-    Peer: `torch.optim.AdamW`. Paper: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    Peer: `torch.optim.AdamW`. Paper: Loshchilov and Hutter, "Decoupled weight decay
+    regularization", 2019.
     """
 
     def __init__(

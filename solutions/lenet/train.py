@@ -24,21 +24,26 @@ def fit(
     patience: int = 3,
     on_epoch: Callable[[int, float, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Train `model`, watch it on data it doesn't learn from, and keep the weights that did best there.
+    """Train `model`, watch it on data it doesn't learn from, and keep the weights that did
+    best there.
 
-    `train` and `val` hold batches (x, y), on the model's device; `loss_fn(model(x), y)` is a batch's mean loss.
-    Every epoch takes one step of `optimizer` for each batch of `train`, in their order and in training mode, and then
-    measures the loss over `val` in evaluation mode without gradients. After it `on_epoch(epoch, train_loss, val_loss)`
-    is called, if given, with epochs counted from 0.
+    `train` and `val` hold batches (x, y), on the model's device; `loss_fn(model(x), y)` is
+    a batch's mean loss. Every epoch takes one step of `optimizer` for each batch of
+    `train`, in their order and in training mode, and then measures the loss over `val` in
+    evaluation mode without gradients. After it `on_epoch(epoch, train_loss, val_loss)` is
+    called, if given, with epochs counted from 0.
 
-    Training ends after `epochs`, or when `patience` epochs in a row brought no validation loss below the best so far.
-    Then the weights and buffers of the best epoch are put back, and the model is left in evaluation mode.
+    Training ends after `epochs`, or when `patience` epochs in a row brought no validation
+    loss below the best so far. Then the weights and buffers of the best epoch are put back,
+    and the model is left in evaluation mode.
 
-    The answer is `{"train_loss": [...], "val_loss": [...], "best_epoch": int}`: one mean over *samples* for each epoch
-    that ran (batches of 3 and 1 samples with losses 2 and 6 make (3·2 + 1·6) / 4 = 3; those of training are the losses
-    before each step), and the epoch whose weights were kept (−1 if no epoch had a finite loss).
+    The answer is `{"train_loss": [...], "val_loss": [...], "best_epoch": int}`: one mean
+    over *samples* for each epoch that ran (batches of 3 and 1 samples with losses 2 and 6
+    make (3·2 + 1·6) / 4 = 3; those of training are the losses before each step), and the
+    epoch whose weights were kept (−1 if no epoch had a finite loss).
 
-    Validation losses 5, 3, 4, 3, 6 with `patience=3`: epoch 1 is the best, epochs 2, 3 and 4 are no better, stop.
+    Validation losses 5, 3, 4, 3, 6 with `patience=3`: epoch 1 is the best, epochs 2, 3 and
+    4 are no better, stop.
 
     Raises ValueError if `train` or `val` holds no batch.
     """
@@ -74,14 +79,16 @@ def fit(
 
 
 def train_lenet(images: Float[Tensor, "N 1 28 28"], labels: Int[Tensor, "N"], seed: int = 0) -> nn.Module:
-    """Train a reader of handwritten digits and return it, ready to predict: (M, 1, 28, 28) in, logits (M, 10) out.
+    """Train a reader of handwritten digits and return it, ready to predict: (M, 1, 28, 28)
+    in, logits (M, 10) out.
 
-    `images` run from 0 (paper) to 1 (ink). The goal: at least 95 % right on digits you don't see here (97 % is
-    typical), trained on 4,000 within a minute on a laptop's processor. Anything to be tuned or stopped by must be
-    measured on a part of these images that you set aside yourself.
+    `images` run from 0 (paper) to 1 (ink). The goal: at least 95 % right on digits you
+    don't see here (97 % is typical), trained on 4,000 within a minute on a laptop's
+    processor. Anything to be tuned or stopped by must be measured on a part of these images
+    that you set aside yourself.
 
-    Your `LeNet5`, `Adam` and `fit` are enough; layers of torch.nn are welcome too. Equal `seed`s give equal models,
-    and PyTorch's global random state is left as it was.
+    Your `LeNet5`, `Adam` and `fit` are enough; layers of torch.nn are welcome too. Equal
+    `seed`s give equal models, and PyTorch's global random state is left as it was.
     """
     generator = torch.Generator().manual_seed(seed)
     held_out, learnt = torch.randperm(len(images), generator=generator).tensor_split([len(images) // 10])
