@@ -53,6 +53,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "stay in torch: most NumPy functions have a twin of the same name there.",
     ),
     (
+        r"leaf Variable that requires grad",
+        "parameters record what is done to them, and can't be changed in place while they do.",
+        "update them under torch.no_grad().",
+    ),
+    (
         r"modified by an inplace operation",
         "a value that the gradient still needs was overwritten (+=, x[…] = …, a method that ends in _).",
         "write the result into a new tensor instead.",
