@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import torch
-
 from autograder import display, references, registry, report, worker
+from autograder.driver import made_inputs
 from autograder.goldens import cases_of
 from autograder.live import LiveCurve
 from autograder.registry import UnknownExercise
@@ -26,11 +25,19 @@ class NotAccepted(AssertionError):
     """Raised by `check` while nbgrader validates or grades, so that its verdict is true."""
 
 
-class Stopped(KeyboardInterrupt):
-    """The student stopped a check. Notebooks show what it says instead of our lines."""
+class _SaysOnly(BaseException):
+    """Notebooks show what it says, without our lines of code."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+class Stopped(_SaysOnly, KeyboardInterrupt):
+    """The student stopped a check."""
+
+
+class NotRunError(_SaysOnly, NotImplementedError):
+    """A function was called before the cell that defines it was run."""
 
 
 class NotRunYet:
@@ -41,7 +48,7 @@ class NotRunYet:
         self.__name__ = exercise_id.partition(".")[2]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"the cell that defines {self.__name__} hasn't been run yet: run it first")
+        raise NotRunError(f"the cell that defines {self.__name__} hasn't been run yet: run it first")
 
     def __repr__(self) -> str:
         return f"<{self.exercise_id}: its cell hasn't been run yet>"
@@ -124,11 +131,15 @@ def case(target: Target) -> Any:
     failing = verdict.first_failing if verdict is not None else None
     chosen: Case = failing.case if failing is not None else cases_of(exercise, 0)[0]
     device = session().device
-    values = [
-        value.detach().to(device, copy=True) if isinstance(value, torch.Tensor) else value
-        for value in chosen.inputs.values()
-    ]
-    return namedtuple(exercise.name, list(chosen.inputs))(*values)
+    inputs = made_inputs(chosen, device)
+    fields = namedtuple(exercise.name, list(inputs))  # type: ignore[misc]  # mypy wants names that it can read
+    return type(exercise.name, (fields,), {"__slots__": (), "__repr__": _inputs_in_words})(*inputs.values())
+
+
+def _inputs_in_words(inputs: Any) -> str:
+    """Shapes instead of pages of numbers; `case(conv2d).x` shows those."""
+    rows = (f"    {name}: {report.describe(value)}" for name, value in zip(inputs._fields, inputs, strict=True))
+    return "\n".join([f"inputs for {type(inputs).__name__}", *rows])
 
 
 def compare(target: Target) -> None:

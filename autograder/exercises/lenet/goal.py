@@ -27,13 +27,13 @@ def goal_cases(rng: Rng) -> Iterator[Case]:
             seed(start),
             new("model", images=Ref("images"), labels=Ref("labels"), seed=Ref("seed")),
             mode("model", "eval"),
-            call("logits", Ref("held-out images"), target="model"),
+            call("logits", Ref("held_out"), target="model"),
         ),
         inputs={
             "images": digits.train.images,
             "labels": digits.train.labels,
             "seed": start,
-            "held-out images": digits.test.images,
+            "held_out": digits.test.images,
         },
         expect={"logits": F.one_hot(digits.test.labels, CLASSES).float()},
     )
