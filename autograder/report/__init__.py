@@ -11,9 +11,10 @@ from autograder.report import as_html, as_text
 from autograder.report.content import content, hint_text
 from autograder.report.headline import headline
 from autograder.report.parts import SYMBOLS
+from autograder.report.words import describe
 from autograder.spec import Exercise, Verdict
 
-__all__ = ["content", "hint_text", "html", "one_line", "text"]
+__all__ = ["content", "describe", "hint_text", "html", "one_line", "text"]
 
 
 def text(

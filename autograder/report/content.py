@@ -72,8 +72,10 @@ def _is_by_hand(result: CaseResult) -> bool:
 
 def _why(verdict: Verdict, first: CaseResult, exercise: Exercise) -> Iterator[Part]:
     explained = explain(first, exercise)
-    shown = list(evidence(first, _mismatches(verdict), brief=verdict.stage is not None, why=not verdict.diagnosis))
-    if not (shown and explained.what == "The result differs."):
+    brief = verdict.stage is not None
+    shown = list(evidence(first, _mismatches(verdict), brief=brief, why=not verdict.diagnosis))
+    said = explained.what == "The result differs." or (brief and explained.what.endswith(" differs."))
+    if not (shown and said):
         yield Say("", explained.what)
     yield from shown
     yield from _code(first.problem.failure if first.problem else None)

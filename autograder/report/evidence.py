@@ -88,6 +88,18 @@ def fact(found: Mismatch) -> str:
     return f"{count}, {by}" + (f", allowed {short(found.allowed)}" if found.allowed else "")
 
 
+def _scale(expected: Tensor, got: Tensor) -> tuple[float, float]:
+    """What is black and white in both pictures: all values, but `got` stretches the range to five times at most."""
+    known = [values[values.isfinite()] for values in (expected, got)]
+    if not known[0].numel():
+        return 0.0, 1.0
+    low, high = float(known[0].min()), float(known[0].max())
+    if not known[1].numel():
+        return low, high
+    room = 2 * ((high - low) or 1.0)
+    return min(low, max(low - room, float(known[1].min()))), max(high, min(high + room, float(known[1].max())))
+
+
 def pictures(found: Mismatch) -> Iterator[Pictures]:
     """Expected, got and their difference as images, for planes too large to write out."""
     if is_whole(found) or not isinstance(found.got, Tensor):
@@ -97,8 +109,7 @@ def pictures(found: Mismatch) -> Iterator[Pictures]:
     wrong = worst_plane(differing(found), found.where)
     if one is None or other is None or wrong is None or min(one.shape) < 2:
         return
-    finite = one[one.isfinite()]
-    low, high = (float(finite.min()), float(finite.max())) if finite.numel() else (0.0, 1.0)
+    low, high = _scale(one, other)
     off = (one - other).abs().nan_to_num(nan=math.inf) * wrong
     off = torch.where(wrong, off, torch.zeros_like(off))
     known = off[off.isfinite()]

@@ -33,6 +33,7 @@ font-family:var(--p2v-mono);white-space:nowrap;line-height:1.45;color:inherit}
 background:color-mix(in srgb,var(--p2v-bad) 24%,transparent);box-shadow:inset 0 -2px 0 var(--p2v-bad)}
 .p2v-report mark span{font-weight:400;margin-right:5px;opacity:.75}
 .p2v-report .p2v-next{border-top:1px solid var(--p2v-line);padding-top:6px;margin-top:8px}
+.p2v-report .p2v-next small{display:inline-block}
 .p2v-report pre{margin:6px 0 6px 18px;overflow-x:auto;white-space:pre;line-height:1.4;max-height:24em}
 .p2v-report figure{margin:0}.p2v-report figcaption{font-size:.93em;padding-bottom:3px;font-weight:600}
 .p2v-report figure img{display:block;height:auto;image-rendering:pixelated;border:1px solid var(--p2v-line)}
