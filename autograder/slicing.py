@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Statement:
-    """A top-level statement: its text (decorators included), the names it binds, and the global names it uses."""
+    """A top-level statement: its text (decorators included), the names it binds, and the global names it uses.
+
+    fills: the names whose objects it may change by calling their methods (`TABLE.append(1)`).
+    """
 
     cell: Cell
     node: ast.stmt
     text: str
     binds: frozenset[str]
     reads: frozenset[str]
+    fills: frozenset[str]
 
 
 def first_line(node: ast.stmt) -> int:
@@ -38,21 +44,28 @@ def first_line(node: ast.stmt) -> int:
 def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
     """The top-level statements of all cells that are Python; magics are left out, broken cells skipped."""
     for cell in cells:
-        source = without_magics(cell.source)
-        try:
-            tree = ast.parse(source)
-            texts = list(_texts(source, tree.body))
-            reads = [_read(text) for text in texts]
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        clean = Cell(cell.place, source)
-        for node, text, names in zip(tree.body, texts, reads, strict=True):
-            yield Statement(clean, node, text, frozenset(_bound(node)), names)
+        yield from _statements_of(cell)
+
+
+@lru_cache(maxsize=4096)
+def _statements_of(cell: Cell) -> tuple[Statement, ...]:
+    source = without_magics(cell.source)
+    try:
+        tree = ast.parse(source)
+        texts = list(_texts(source, tree.body))
+        reads = [_read(text) for text in texts]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    clean = Cell(cell.place, source)
+    return tuple(
+        Statement(clean, node, text, frozenset(_bound(node)), names, frozenset(_filled(node)))
+        for node, text, names in zip(tree.body, texts, reads, strict=True)
+    )
 
 
 def _texts(source: str, body: list[ast.stmt]) -> Iterator[str]:
     """The statements as written, or written anew where several share a line."""
-    lines = source.splitlines()
+    lines = source.split("\n")
     spans = [(first_line(node), node.end_lineno or node.lineno) for node in body]
     used = Counter(line for span in spans for line in set(span))
     for node, (first, last) in zip(body, spans, strict=True):
@@ -60,14 +73,36 @@ def _texts(source: str, body: list[ast.stmt]) -> Iterator[str]:
         yield ast.unparse(node) if shared else "\n".join(lines[first - 1 : last])
 
 
+RUN_THEIR_BODY = ("%%time", "%%capture", "%%prun")  # in the notebook's namespace, so they may hold definitions
+MAGIC = re.compile(r"\s*[%!?]|.*\?\s*$|\s*[\w.,\s\[\]]+=\s*[%!]")
+
+
 def without_magics(source: str) -> str:
-    """The source with IPython's line magics and shell lines blanked (line numbers stay); cell magics blank it all."""
-    lines = source.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if first.lstrip().startswith("%%"):
-        return ""
-    kept = ("" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines)
-    return "\n".join(kept)
+    """The source with IPython's line magics and shell lines blanked (line numbers stay); most cell magics blank it all.
+
+    Only lines that Python can't read are taken for magics: `% n` may continue a product, `?` may end a comment.
+    """
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].lstrip().startswith("%%"):
+        if lines[first].split()[0] not in RUN_THEIR_BODY:
+            return ""
+        lines[first] = ""
+    while (number := _unreadable_line(lines)) is not None and MAGIC.match(lines[number]):
+        indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
+        lines[number] = f"{indent}pass" if indent else ""
+    return "\n".join(lines)
+
+
+def _unreadable_line(lines: list[str]) -> int | None:
+    """The index of the line that Python stops at, or None if it reads all of them (or can't say)."""
+    try:
+        ast.parse("\n".join(lines))
+    except SyntaxError as error:
+        return min(error.lineno, len(lines)) - 1 if error.lineno else None
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None
 
 
 def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> list[Statement]:
@@ -77,6 +112,8 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
     Of several bindings of a name, the last counts, with those before that it builds on (`f = faster(f)`).
     """
     every = list(statements(cells))
+    defined = {bound for item in every if not _is_import(item) for bound in item.binds}
+    imported = {bound for item in every if _is_import(item) for bound in item.binds}
     provided = set(given) - {name}
     wanted, known = {name}, set[str]()
     kept: set[int] = set()
@@ -85,12 +122,21 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
         known.add(current)
         for index in range(len(every) - 1, -1, -1):
             item = every[index]
-            if current in item.binds and not _only_provides(item, provided) and not (current == name and _lent(item)):
-                kept.add(index)
-                wanted |= item.reads - provided - BUILTINS
-                if _replaces(item, current):
-                    break
+            if current not in item.binds and (current not in item.fills or current in imported):
+                continue
+            if _only_provides(item, provided) or (_lent(item) and (current == name or current in defined)):
+                continue
+            kept.add(index)
+            wanted |= item.reads - provided - BUILTINS
+            if _replaces(item, current):
+                break
+    if kept:
+        kept |= {index for index, item in enumerate(every) if "*" in item.binds}  # what those bind can't be known
     return [every[index] for index in sorted(kept)]
+
+
+def _is_import(item: Statement) -> bool:
+    return isinstance(item.node, ast.Import | ast.ImportFrom)
 
 
 def _lent(item: Statement) -> bool:
@@ -118,17 +164,15 @@ def _only_provides(item: Statement, provided: set[str]) -> bool:
 
 def source_of(found: Sequence[Statement]) -> str:
     """A module's text from the statements: imports first, each once, then the rest in order."""
-    imports = list(dict.fromkeys(item.text for item in found if isinstance(item.node, ast.Import | ast.ImportFrom)))
-    rest = [item.text for item in found if not isinstance(item.node, ast.Import | ast.ImportFrom)]
+    imports = list(dict.fromkeys(item.text for item in found if _is_import(item)))
+    rest = [item.text for item in found if not _is_import(item)]
     parts = ["\n".join(imports)] if imports else []
     return "\n\n\n".join([*parts, *rest]) + "\n"
 
 
 def defines(cells: Iterable[Cell], name: str) -> bool:
     """Whether any cell binds `name` at its top level other than by importing it."""
-    return any(
-        name in item.binds and not isinstance(item.node, ast.Import | ast.ImportFrom) for item in statements(cells)
-    )
+    return any(name in item.binds and not _is_import(item) for item in statements(cells))
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
@@ -143,11 +187,23 @@ def _bound(node: ast.stmt) -> Iterator[str]:
         elif isinstance(item, ast.FunctionDef | ast.ClassDef):
             yield item.name
         elif isinstance(item, ast.Attribute | ast.Subscript) and isinstance(item.ctx, ast.Store):
-            base: ast.expr = item
-            while isinstance(base, ast.Attribute | ast.Subscript):
-                base = base.value
-            if isinstance(base, ast.Name):
-                yield base.id
+            yield from _base(item)
+
+
+def _filled(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return
+    for item in ast.walk(node):
+        if isinstance(item, ast.Expr) and isinstance(item.value, ast.Call):
+            yield from _base(item.value.func) if isinstance(item.value.func, ast.Attribute) else ()
+
+
+def _base(node: ast.expr) -> Iterator[str]:
+    """The name that attributes and items are taken of: `a` in `a.b[0].c`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
 
 
 def _read(text: str) -> frozenset[str]:

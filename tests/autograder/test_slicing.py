@@ -65,6 +65,45 @@ def test_broken_cells_are_skipped_and_magics_blanked():
 @pytest.mark.parametrize(
     "source",
     [
+        "def f(a, b):\n    return (a  # why not b?\n            % b)",
+        "def f(a):\n    b = a  # enough?\n    return b",
+        'def f():\n    """\n    %timeit is a magic\n    !\n    """',
+        'def f():\n    return "a\x0cb\u2028c"',
+    ],
+)
+def test_what_python_can_read_is_no_magic(source):
+    assert texts(source) == [source]
+    assert texts(f"%matplotlib inline\n{source}\nf?\nfiles = !ls\nspent = %timeit -o f()") == [source]
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out", "%%prun -q"])
+def test_cells_that_run_under_a_magic_define(magic):
+    assert texts(f"{magic}\ndef f():\n    return 1") == ["def f():\n    return 1"]
+    assert texts("%%timeit\nf = 1", "%%html\nf = 1") == []
+
+
+def test_magics_in_blocks_leave_the_block_whole():
+    assert texts("if True:\n    %matplotlib inline\nf = 1") == ["f = 1"]
+
+
+def test_a_demo_that_borrows_does_not_hide_the_students_own_helper():
+    own = ("def helper():\n    return 1", "def f():\n    return helper()")
+    assert texts(*own, "from mine.lenet import helper, other\nhelper()") == list(own)
+    assert texts("from mine.lenet import helper", own[1]) == ["from mine.lenet import helper", own[1]]
+
+
+def test_star_imports_are_kept_since_they_bind_anything():
+    assert texts("from math import *", "def f():\n    return pi") == ["from math import *", "def f():\n    return pi"]
+
+
+def test_filling_a_table_belongs_to_it():
+    filling = ("TABLE = []", "for n in range(3):\n    TABLE.append(n)", "def f():\n    return TABLE")
+    assert texts("import torch", "torch.manual_seed(0)", *filling, "OTHER.append(1)") == list(filling)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
         "@decorated\ndef f():\n    return 1",
         "class f:\n    x = 1",
         "f = lambda x: x",
