@@ -6,8 +6,8 @@ import contextlib
 import ctypes
 import io
 import signal
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -23,8 +23,9 @@ KEPT_WIDTH = 160
 def time_limit(seconds: float) -> Iterator[None]:
     """Raises `TimeLimit` in this thread when the time is up, and again until the block is left.
 
-    Where the system has alarms, `seconds` are of processor time, so that a busy machine stops nobody early;
-    waiting (sleep, input) ends after `PATIENCE` times as long on the clock. Elsewhere they are seconds on the clock.
+    Where the system has alarms, both the processor and the clock must have counted `seconds`, so that neither a busy
+    machine nor many threads at once stop anybody early; waiting (sleep, input) ends after `PATIENCE` times as long on
+    the clock. Elsewhere they are seconds on the clock.
     """
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
         with _by_signal(seconds):
@@ -36,16 +37,24 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _by_signal(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    running = True
+
     def ring(_: int, __: FrameType | None) -> None:
-        raise TimeLimit
+        if running and time.monotonic() >= end:
+            raise TimeLimit
 
     alarms = ((signal.SIGPROF, signal.ITIMER_PROF, seconds), (signal.SIGALRM, signal.ITIMER_REAL, PATIENCE * seconds))
     before = [signal.signal(number, ring) for number, _, _ in alarms]
-    for _, timer, after in alarms:
-        signal.setitimer(timer, after, AGAIN)
     try:
-        yield
-    finally:
+        for _, timer, after in alarms:
+            signal.setitimer(timer, after, AGAIN)
+        try:
+            yield
+        finally:
+            running = False
+    finally:  # reached even if the alarm rang in the line above: none may go on in the student's kernel
+        running = False
         for _, timer, _ in alarms:
             signal.setitimer(timer, 0)
         for (number, _, _), handler in zip(alarms, before, strict=True):
@@ -57,19 +66,26 @@ def _by_thread(seconds: float) -> Iterator[None]:
     """Where there are no alarms (Windows) or in a thread: works between two bytecodes, not inside a long call."""
     target = ctypes.c_ulong(threading.get_ident())
     left = threading.Event()
+    one_at_a_time = threading.Lock()  # so that none rings after the block was left
 
     def ring() -> None:
         wait = seconds
         while not left.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeLimit))
+            with one_at_a_time:
+                if not left.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeLimit))
             wait = AGAIN
 
     threading.Thread(target=ring, daemon=True).start()
     try:
-        yield
+        try:
+            yield
+        finally:
+            left.set()
     finally:
         left.set()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
+        with one_at_a_time:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
 
 
 class Printed(io.TextIOBase):
@@ -103,4 +119,3 @@ def captured(*, live: bool = False) -> Iterator[Printed]:
         return
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         yield printed
-    sys.stdout.flush()

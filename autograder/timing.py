@@ -6,21 +6,24 @@ import statistics
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograder.driver import run_case
+from autograder.failures import TimeLimit
 from autograder.forbid import Watch
+from autograder.limits import captured, time_limit
 from autograder.spec import Case, Exercise, Rng, Speed, SpeedResult
 from autograder.spec.verdict import SpeedStatus
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
 FEWEST, MOST = 6, 24  # rounds
-LONGEST = 4.0  # seconds of measuring
+LONGEST = 4.0  # seconds of measuring, of time or of anything else
 HOPELESS = 4.0  # times the limit: one call settles it
+PATIENCE = 2.0  # seconds that a first call may take, however hopeless: lazy imports, warm-up
 UNSTEADY = 1.5  # high over low beyond which the machine is too busy to judge
 Timed = Callable[[], float]
 
@@ -36,16 +39,17 @@ def measure_speed(
     if budget is None:
         return None
     case = budget.case(Rng(seed))
-    with torch.no_grad(), one_thread():
-        clock = _device_clock(device) if device.type == "cuda" else _cpu_clock
-        ours = _timed(case, answer, device, clock)
-        base = _timed(case, exercise.baseline, device, clock)
-        pairs = _rounds(ours, base, budget)
-    with Watch() as watch:
-        run_case(case, answer, device=device)
-    memory = None
-    if exercise.memory is not None:
-        memory = peak_bytes(case, answer, device) / max(1, _input_bytes(case))
+    with captured():
+        with torch.no_grad(), one_thread():
+            clock = _device_clock(device) if device.type == "cuda" else _cpu_clock
+            ours = _timed(case, answer, device, clock)
+            base = _timed(case, exercise.baseline, device, clock)
+            pairs = _rounds(ours, base, budget)
+        with suppress(TimeLimit), time_limit(LONGEST), Watch() as watch:
+            run_case(case, answer, device=device)
+        memory = None
+        if exercise.memory is not None:
+            memory = peak_bytes(case, answer, device) / max(1, _input_bytes(case))
     limit = exercise.memory.limit if exercise.memory else None
     return _decide(pairs, budget, watch.operators, memory, limit)
 
@@ -54,8 +58,14 @@ def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]
     """Interleaved times, as few as decide: (answer, baseline) in seconds."""
     base()
     reference = min(base(), base())
-    first = ours()  # the warm-up, unless it is hopeless
-    if first > HOPELESS * budget.limit * reference and ours() > HOPELESS * budget.limit * reference:
+    hopeless = HOPELESS * budget.limit * reference
+    try:
+        with time_limit(max(PATIENCE, hopeless)):
+            first = ours()  # the warm-up, unless it is hopeless
+            settled = first > hopeless and ours() > hopeless
+    except TimeLimit:
+        first, settled = max(PATIENCE, hopeless), True
+    if settled:
         return [(first, reference)] * GROUPS
     pairs: list[tuple[float, float]] = []
     end = time.monotonic() + LONGEST
@@ -193,9 +203,10 @@ class _LiveBytes(TorchDispatchMode):
 
 
 def peak_bytes(case: Case, answer: Callable[..., Any], device: torch.device) -> int:
-    """The most bytes alive at once among the tensors that the answer made while the case ran."""
+    """The most bytes alive at once among the tensors that the answer made while the case ran (a few seconds of it)."""
     live = _LiveBytes()
-    run_case(case, answer, device=device, guard=lambda: live)
+    with suppress(TimeLimit), time_limit(LONGEST):
+        run_case(case, answer, device=device, guard=lambda: live)
     return live.peak
 
 

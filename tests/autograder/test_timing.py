@@ -1,10 +1,13 @@
 """Speed is judged by ratios; these tests check the judging, not this machine's speed."""
 
+import time
+from dataclasses import replace
+
 import pytest
 import torch
 
 from autograder import timing
-from autograder.spec import Speed, of_call
+from autograder.spec import Memory, Speed, of_call
 from tests.autograder.toys import TIMED, toy
 
 CPU = torch.device("cpu")
@@ -53,6 +56,21 @@ def test_a_slow_answer_is_over_and_a_twin_of_the_oracle_is_within():
         return 2 * x
 
     assert timing.measure_speed(TIMED, slow, CPU, 0).status == "over"
+
+
+def test_an_answer_without_end_is_over_and_not_waited_for(monkeypatch, capsys):
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    monkeypatch.setattr(timing, "LONGEST", 0.2)
+
+    def endless(x):
+        while True:
+            print("still here")
+
+    start = time.monotonic()
+    found = timing.measure_speed(replace(TIMED, memory=Memory(3.0)), endless, CPU, 0)
+    assert found.status == "over"
+    assert time.monotonic() - start < 15
+    assert capsys.readouterr().out == ""
 
 
 def test_no_budget_no_measurement():
