@@ -168,12 +168,3 @@ def totals(rows: Sequence[Row]) -> dict[str, float]:
         "p95 check seconds": round(times[min(len(times) - 1, int(0.95 * len(times)))], 3),
         "faults": sum(len(row.faults) for row in rows),
     }
-
-
-if __name__ == "__main__":
-    import sys
-
-    from autograder import cli
-
-    sys.argv.insert(1, "selftest")
-    cli.main()
