@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from autograder import wire
 from autograder.driver import exact_arithmetic, run_case
+from autograder.files import write_whole
 from autograder.spec import Answer, Case, Exercise, Golden, Outputs, Rng, SpecError
 
 
@@ -27,13 +27,9 @@ def record(exercise: Exercise, reference: Answer) -> Path:
                 if trace.failure is not None:
                     raise SpecError(f"{exercise.id}, case {case.name!r}: the reference failed: {trace.failure.message}")
                 found[case.name] = trace.outputs
-    path = exercise.oracle.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_bytes(wire.encode({"torch": torch.__version__, "outputs": outputs}))
-    os.replace(aside, path)
+    write_whole(wire.encode({"torch": torch.__version__, "outputs": outputs}), exercise.oracle.file)
     _read.cache_clear()
-    return path
+    return exercise.oracle.file
 
 
 def cases_of(exercise: Exercise, seed: int) -> list[Case]:

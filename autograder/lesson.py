@@ -69,8 +69,8 @@ def start(lesson: str) -> None:
     names = here.shell.user_ns
     for exercise in registry.exercises(lesson):
         if exercise.name not in names:
-            own = here.library.has(exercise)
-            names[exercise.name] = here.library.get(lesson, exercise.name) if own else NotRunYet(exercise.id)
+            own = here.library.own(exercise)
+            names[exercise.name] = NotRunYet(exercise.id) if own is None else own
     here.progress.add("start", f"{lesson}.")
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
-import importlib.util
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from autograder import registry
+from autograder.files import write_whole
 from autograder.spec import Exercise
 
 PACKAGE = "mine"
@@ -62,24 +60,29 @@ class Library:
     def save(self, exercise: Exercise, source: str) -> Path:
         """Writes an accepted answer, whole or not at all."""
         path = self.path(exercise)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f'"""Your accepted {exercise.id}."""\n\n{source}')
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(f'"""Your accepted {exercise.id}."""\n\n{source}'.encode(), path)
         return path
+
+    def own(self, exercise: Exercise) -> Any | None:
+        """The student's accepted object; None where there is none, or (with a notice) none that can be loaded."""
+        if not self.has(exercise):
+            return None
+        try:
+            return self._loaded_from(self.path(exercise), exercise)
+        except Exception as error:
+            self._notify_once(
+                exercise,
+                f"{exercise.id} was accepted once, but {self.path(exercise)} can't be loaded any more "
+                f"({type(error).__name__}: {error}). Run its cell and its check again; that writes the file anew.",
+            )
+            return None
 
     def get(self, lesson: str, name: str) -> Any:
         """The student's accepted object, else the reference's, else NotSolvedYet."""
         exercise = next((item for item in registry.exercises(lesson) if item.name == name), None)
-        if exercise is not None and self.has(exercise) and self._may_have(exercise):
-            return self._own(exercise)
+        own = self.own(exercise) if exercise is not None and self._may_have(exercise) else None
+        if own is not None:
+            return own
         try:
             if self._reference is None or not self._may_have(exercise):
                 raise LookupError
@@ -88,26 +91,27 @@ class Library:
             raise NotSolvedYet(
                 f"{lesson}.{name} is needed here and isn't solved yet: solve it first (check({name}) accepts it)."
             ) from None
-        if exercise is not None and exercise.id not in self._noticed:
-            self._noticed.add(exercise.id)
-            self._notify(f"{exercise.id} isn't accepted yet: this cell runs on the reference.")
+        if exercise is not None:
+            self._notify_once(exercise, f"{exercise.id} isn't accepted yet: this cell runs on the reference.")
         return found
+
+    def _notify_once(self, exercise: Exercise, text: str) -> None:
+        if exercise.id not in self._noticed:
+            self._noticed.add(exercise.id)
+            self._notify(text)
 
     def _may_have(self, exercise: Exercise | None) -> bool:
         return self._only is None or exercise is None or exercise.id in self._only
 
-    def _own(self, exercise: Exercise) -> Any:
-        path = self.path(exercise)
+    def _loaded_from(self, path: Path, exercise: Exercise) -> Any:
+        """What the file defines, read anew when it changed. No bytecode is kept: its stamp counts whole seconds."""
         stamp = path.stat().st_mtime_ns
         known = self._loaded.get(path)
         if known is None or known[0] != stamp:
-            name = f"{PACKAGE}.{exercise.lesson}.{exercise.name}__module"
-            spec = importlib.util.spec_from_file_location(name, path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
+            module = ModuleType(f"{PACKAGE}.{exercise.lesson}.{exercise.name}__module")
+            module.__file__ = str(path)
+            sys.modules[module.__name__] = module
+            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
             known = self._loaded[path] = (stamp, getattr(module, exercise.name))
         return known[1]
 

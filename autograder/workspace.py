@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any
 
 import nbformat
 
+from autograder.files import write_whole
 from autograder.notebook import METADATA, read
 from autograder.spec import Exercise
 
@@ -174,32 +173,16 @@ def _released_with(exercise: Exercise, course: Path) -> Path:
 
 def _set_aside(path: Path, workspace: Path) -> Path:
     folder = workspace / BACKUPS
-    folder.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
     target = folder / f"{path.stem}.{stamp}{path.suffix}"
     number = 1
     while target.exists():
         number += 1
         target = folder / f"{path.stem}.{stamp}-{number}{path.suffix}"
-    write_bytes(path.read_bytes(), target)
+    write_whole(path.read_bytes(), target)
     return target
 
 
 def write(notebook: Any, path: Path) -> None:
     """Writes a notebook, whole or not at all."""
-    write_bytes((nbformat.writes(notebook, version=4) + "\n").encode(), path)
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Writes a file aside, then renames it, so that a crash leaves the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole((nbformat.writes(notebook, version=4) + "\n").encode(), path)

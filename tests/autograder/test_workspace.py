@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder import workspace
+from autograder import files, workspace
 from autograder.notebook import read
 from autograder.workspace import WorkspaceError, digest
 from tests.autograder.toys import DOUBLE
@@ -150,8 +150,8 @@ def test_reset_without_a_working_copy_says_what_to_do(places):
 def test_a_failed_write_leaves_the_old_file(places, monkeypatch):
     _, work = places
     before = (work / "toys.ipynb").read_bytes()
-    monkeypatch.setattr(workspace.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        workspace.write_bytes(b"new", work / "toys.ipynb")
+        files.write_whole(b"new", work / "toys.ipynb")
     assert (work / "toys.ipynb").read_bytes() == before
     assert list(work.iterdir()) == [work / "toys.ipynb"]
