@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 import html
-import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from autograder import progress_view, report
+from autograder.notebook import running_shell
 from autograder.progress import Progress
 from autograder.spec import Exercise, Verdict
 
 
 def shell() -> Any | None:
     """The running IPython kernel, or None in a terminal or script."""
-    module = sys.modules.get("IPython")
-    running = module.get_ipython() if module is not None else None
-    return running if running is not None and getattr(running, "kernel", None) is not None else None
+    running = running_shell()
+    return running if getattr(running, "kernel", None) is not None else None
 
 
 def _bundle(rich: str, plain: str) -> dict[str, str]:

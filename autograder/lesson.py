@@ -12,6 +12,7 @@ from autograder import display, references, registry, report, worker
 from autograder.driver import made_inputs
 from autograder.goldens import cases_of
 from autograder.live import LiveCurve
+from autograder.notebook import running_shell
 from autograder.registry import UnknownExercise
 from autograder.session import Session, open_session
 from autograder.spec import Case, Exercise, Verdict
@@ -57,7 +58,7 @@ class NotRunYet:
 @cache
 def session() -> Session:
     """This process's session."""
-    return open_session(display.shell())
+    return open_session(running_shell())
 
 
 def start(lesson: str) -> None:
@@ -71,7 +72,7 @@ def start(lesson: str) -> None:
         if exercise.name not in names:
             own = here.library.own(exercise)
             names[exercise.name] = NotRunYet(exercise.id) if own is None else own
-    here.progress.add("start", f"{lesson}.")
+    here.note("start", f"{lesson}.")
 
 
 def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int = 0) -> None:
@@ -80,8 +81,11 @@ def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int
     check(conv2d) finds the exercise by the function's name; check("lenet.conv2d", f) takes any function.
     seed: draws other cases; the same seed gives the same ones.
     """
+    strict = os.environ.get("NBGRADER_EXECUTION") in ("validate", "autograde")
     found = _resolve(target, answer)
     if found is None:
+        if strict:
+            raise NotAccepted("There is no exercise to check here; the message above says why.")
         return
     exercise, candidate = found
     try:
@@ -89,7 +93,7 @@ def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int
             verdict = session().judge(exercise, candidate, seed, lambda verdict: panel.show(verdict, exercise))
     except KeyboardInterrupt:
         raise Stopped(f"{exercise.id}: you stopped this check. Nothing is lost; run it again when you like.") from None
-    if os.environ.get("NBGRADER_EXECUTION") in ("validate", "autograde"):
+    if strict:
         if verdict.status != "accepted":
             raise NotAccepted(report.text(verdict, exercise))
     elif verdict.status != "accepted":
@@ -105,7 +109,7 @@ def hint(target: Target, number: int | None = None) -> None:
     if number is None:
         display.say(_next_hint(exercise))
     elif 1 <= number <= len(exercise.hints):
-        session().progress.add("hint", exercise.id, number=number)
+        session().note("hint", exercise.id, number=number)
         display.say(report.hint_text(exercise, number))
     else:
         display.say(f"{exercise.id} has hints 1 to {len(exercise.hints)}.")
@@ -114,7 +118,7 @@ def hint(target: Target, number: int | None = None) -> None:
 def _next_hint(exercise: Exercise) -> str:
     used = session().progress.standing(exercise.id).hints
     number = min(used + 1, len(exercise.hints))
-    session().progress.add("hint", exercise.id, number=number)
+    session().note("hint", exercise.id, number=number)
     return report.hint_text(exercise, number)
 
 
@@ -174,7 +178,7 @@ def reveal(question: str) -> None:
 
 def _resolve(target: Target, answer: Callable[..., Any] | None) -> tuple[Exercise, Any] | None:
     """The exercise and the answer that are meant; None (and a message) if there is no such exercise."""
-    name = target if isinstance(target, str) else getattr(target, "__name__", None)
+    name = target if isinstance(target, str) else _name_of(target)
     if name is None:
         display.say(
             f"check takes a function or class of yours, or an exercise's name, but got {type(target).__name__}."
@@ -182,18 +186,32 @@ def _resolve(target: Target, answer: Callable[..., Any] | None) -> tuple[Exercis
         return None
     try:
         exercise = registry.find(name)
+        if not isinstance(target, str) and exercise.name != name:
+            raise UnknownExercise(f"{name} is no exercise; did you mean {exercise.name}?")
     except UnknownExercise as error:
-        display.say(f'{error}. To check a function of another name: check("lenet.conv2d", {name}).')
+        offer = name if name.isidentifier() else "your_function"
+        display.say(f'{error} To check a function of another name: check("lenet.conv2d", {offer}).')
         return None
     if answer is None:
-        answer = _from_namespace(exercise.name) if isinstance(target, str) else target
+        answer = _namespace().get(exercise.name) if isinstance(target, str) else target
     return exercise, None if isinstance(answer, NotRunYet) else answer
 
 
-def _from_namespace(name: str) -> Callable[..., Any] | None:
+def _name_of(target: Callable[..., Any]) -> str | None:
+    """The exercise whose name the notebook gave an answer (a lambda, a partial, a function of another name).
+
+    Else the answer's own name; None for what has none.
+    """
+    own: str | None = getattr(target, "__name__", None)
+    names = _namespace()
+    given = [item.name for item in registry.all_exercises() if names.get(item.name) is target]
+    return given[0] if given and own not in given else own
+
+
+def _namespace() -> dict[str, Any]:
+    """The names of the notebook; empty in a script."""
     shell = session().shell
-    found: Callable[..., Any] | None = shell.user_ns.get(name) if shell is not None else None
-    return found
+    return shell.user_ns if shell is not None else {}
 
 
 def verdict_of(target: Target) -> Verdict | None:

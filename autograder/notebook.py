@@ -67,14 +67,20 @@ def exercise_ids(notebook: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def running_shell() -> Any | None:
+    """The IPython that this runs in, in a kernel or a terminal, or None in a script."""
+    module = sys.modules.get("IPython")
+    return module.get_ipython() if module is not None else None
+
+
 def executed_cells(shell: Any) -> list[Cell]:
-    """What a running kernel has executed so far, oldest first."""
+    """What a running IPython has executed so far, oldest first."""
     history = shell.history_manager.input_hist_raw
     return [Cell(f"cell {number}", source) for number, source in enumerate(history) if number and source.strip()]
 
 
 def cells_of(answer: Callable[..., Any], shell: Any | None) -> list[Cell]:
-    """The source that an answer lives in: the kernel's cells, else its module's file."""
+    """The source that an answer lives in: the cells that IPython ran, else its module's file."""
     if shell is not None:
         return executed_cells(shell)
     module = sys.modules.get(answer.__module__)

@@ -59,17 +59,11 @@ def all_exercises() -> tuple[Exercise, ...]:
 
 def find(name: str) -> Exercise:
     """The exercise with this id ("lenet.conv2d") or name ("conv2d"); case doesn't matter."""
-    if "." in name:
-        lesson = name.partition(".")[0].lower()
-        candidates = exercises(lesson) if lesson in lessons() else ()
-        key = name
-    else:
-        candidates = all_exercises()
-        key = name
-    for item in candidates:
-        if key.lower() in (item.id.lower(), item.name.lower()):
+    name = name.strip()
+    for item in all_exercises():
+        if name.lower() in (item.id.lower(), item.name.lower()):
             return item
     known = [item.id for item in all_exercises()] + [item.name for item in all_exercises()]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     offer = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UnknownExercise(f"no exercise is called {name!r}{offer}")
+    raise UnknownExercise(f"no exercise is called {name!r}{offer or '.'}")

@@ -11,16 +11,18 @@ from typing import Any
 
 import torch
 
-from autograder import home, mine, references, slicing
+from autograder import home, mine, references, registry, slicing
 from autograder.failures import TimeLimit
 from autograder.forbid import find_in_source
 from autograder.goldens import cases_of
 from autograder.judge import judge, with_speed
 from autograder.notebook import cells_of
 from autograder.progress import Progress
+from autograder.report.content import SAVED
 from autograder.runner import in_this_process
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Failure, Verdict
+from autograder.spec.verdict import Status
 from autograder.timing import measure_speed
 from autograder.worker import Worker, WorkerError
 
@@ -32,6 +34,7 @@ class Session:
 
     def __init__(self, workspace: Path, shell: Any | None = None, notify: Callable[[str], None] = print) -> None:
         self.shell = shell
+        self._notify = notify
         self.library = mine.Library(workspace / mine.PACKAGE, references.reference, notify)
         self.progress = Progress(workspace / ".p2v")
         self.last: dict[str, Verdict] = {}
@@ -51,18 +54,25 @@ class Session:
         cells = cells_of(answer, self.shell) if callable(answer) else []
         with _own_random_numbers():
             verdict = self._correctness(exercise, answer, cells, seed)
-            verdict = replace(verdict, seconds=time.perf_counter() - start)
-            show(verdict)
+            verdict = shown = replace(verdict, seconds=time.perf_counter() - start)
+            show(shown)
             if verdict.status == "right" and answer is not None:
                 verdict = with_speed(verdict, self._speed(exercise, answer, seed))
         if verdict.status == "accepted":
-            verdict = self._keep(exercise, cells, verdict)
+            verdict = self._keep(exercise, answer, cells, verdict)
         self.last[exercise.id] = verdict
-        tier = verdict.speed.tier if verdict.speed is not None else ""
-        self.progress.add("check", exercise.id, status=verdict.status, points=verdict.points, tier=tier)
-        if verdict.status in ("accepted", "slow") or verdict.failure is not None:
+        if verdict is not shown:
             show(verdict)
+        tier = verdict.speed.tier if verdict.speed is not None else ""
+        self.note("check", exercise.id, status=verdict.status, points=verdict.points, tier=tier)
         return verdict
+
+    def note(self, kind: str, exercise_id: str, **facts: str | float | int) -> None:
+        """Adds an event to the progress; a disk that takes none is told of, and stops nobody."""
+        try:
+            self.progress.add(kind, exercise_id, **facts)
+        except OSError as error:
+            self._notify(f"Your progress can't be written: {error}. Is the disk full, or the folder another user's?")
 
     def _correctness(
         self, exercise: Exercise, answer: Callable[..., Any] | None, cells: list[Cell], seed: int
@@ -92,18 +102,23 @@ class Session:
         except (RuntimeError, TimeLimit):  # the timed case itself fails: correctness has been decided without it
             return None
 
-    def _keep(self, exercise: Exercise, cells: list[Cell], verdict: Verdict) -> Verdict:
+    def _keep(self, exercise: Exercise, answer: Any, cells: list[Cell], verdict: Verdict) -> Verdict:
         """Saves an accepted answer to the student's library, if it runs in a clean process; else says why not."""
         found = slicing.needed(cells, exercise.name, given=_needed_names(exercise))
-        if not slicing.defines(cells, exercise.name) or not found:
-            return verdict  # checked again from the library itself, or typed where no source is kept
+        if not found or not slicing.defines(cells, exercise.name):
+            if answer is self.library.own(exercise):
+                return verdict
+            return _noted(verdict, f"not saved for later lessons: no cell that was run here defines {exercise.name}")
         source = library_source(exercise, found)
         failure = self._try_alone(exercise, source)
         if failure is not None:
             message = f"right here, but not on its own in a clean process: {failure.message}"
             return replace(verdict, status="not yet", points=0.0, failure=replace(failure, message=message))
-        self.library.save(exercise, source)
-        return replace(verdict, notes=(*verdict.notes, "saved"))
+        try:
+            self.library.save(exercise, source)
+        except OSError as error:
+            return _noted(verdict, f"not saved for later lessons: the file can't be written ({error})")
+        return _noted(verdict, SAVED)
 
     def _try_alone(self, exercise: Exercise, source: str) -> Failure | None:
         try:
@@ -117,15 +132,22 @@ class Session:
 
 
 def library_source(exercise: Exercise, found: list[slicing.Statement]) -> str:
-    """The text of an accepted answer's file: what it needs of other exercises is imported from `mine`."""
-    used = set().union(*(item.reads for item in found))
+    """The text of an accepted answer's file: what it uses of other exercises is imported from `mine`.
+
+    That is what it needs, and whatever else the cells don't define: after a restart, names come from the library.
+    """
+    bound = {name for item in found for name in item.binds}
+    used = {name for item in found for name in item.reads} - bound
     lines: dict[str, list[str]] = {}
-    for need in exercise.needs:
-        lesson, _, name = need.partition(".")
-        if name in used:
-            lines.setdefault(lesson, []).append(name)
+    for other in registry.all_exercises():
+        if other.name in used and other.id != exercise.id:
+            lines.setdefault(other.lesson, []).append(other.name)
     imports = [f"from {mine.PACKAGE}.{lesson} import {', '.join(sorted(names))}\n" for lesson, names in lines.items()]
     return "".join(imports) + slicing.source_of(found)
+
+
+def _noted(verdict: Verdict, note: str) -> Verdict:
+    return replace(verdict, notes=(*verdict.notes, note))
 
 
 def _needed_names(exercise: Exercise) -> set[str]:
@@ -133,10 +155,8 @@ def _needed_names(exercise: Exercise) -> set[str]:
 
 
 def _failed(exercise: Exercise, failure: Failure, seed: int) -> Verdict:
-    status = "forbidden" if failure.kind == "forbidden" else "missing"
-    return Verdict(
-        exercise.id, "forbidden" if status == "forbidden" else "missing", exercise.points, failure=failure, seed=seed
-    )
+    status: Status = "forbidden" if failure.kind == "forbidden" else "missing"
+    return Verdict(exercise.id, status, exercise.points, failure=failure, seed=seed)
 
 
 def _is_reference(exercise: Exercise, answer: Callable[..., Any]) -> bool:

@@ -84,6 +84,8 @@ def without_magics(source: str) -> str:
     """
     lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    margin = lines[first][: len(lines[first]) - len(lines[first].lstrip())]  # IPython takes it off every line
+    lines = [line.removeprefix(margin) for line in lines]
     if lines[first].lstrip().startswith("%%"):
         if lines[first].split()[0] not in RUN_THEIR_BODY:
             return ""

@@ -2,11 +2,13 @@
 
 import importlib.util
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from autograder import lesson, mine
+from autograder import files, lesson, mine
 from autograder.session import Session
+from autograder.slicing import without_magics
 
 ANSWER = """
 import torch
@@ -131,3 +133,114 @@ def test_nbgraders_validation_is_told_the_truth(session, tmp_path, monkeypatch):
     lesson.check(module(tmp_path, ANSWER).standardize)
     with pytest.raises(lesson.NotAccepted, match="not yet"):
         lesson.check(module(tmp_path, ANSWER.replace("correction=0", "correction=1"), "wrong").standardize)
+
+
+class Shell:
+    """As much of IPython as a session asks for."""
+
+    def __init__(self, *cells):
+        self.user_ns = {}
+        self.history_manager = SimpleNamespace(input_hist_raw=[""])
+        for cell in cells:
+            self.run(cell)
+
+    def run(self, cell):
+        self.history_manager.input_hist_raw.append(cell)
+        exec(without_magics(cell), self.user_ns)
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    def opened(*cells):
+        made = Session(tmp_path, Shell(*cells))
+        monkeypatch.setattr(lesson, "session", lambda: made)
+        return made
+
+    yield opened
+    sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, mine._Finder)]
+
+
+ONE_HOT = "import torch\ndef one_hot(labels, num_classes):\n    return torch.eye(num_classes)[labels]"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ONE_HOT,
+        f"%%time\n{ONE_HOT}",
+        "import torch\none_hot = lambda labels, num_classes: torch.eye(num_classes)[labels]",
+        ONE_HOT.replace("one_hot", "mine") + "\none_hot = mine",
+        ONE_HOT.replace("one_hot", "f") + "\nimport functools\none_hot = functools.partial(f)",
+        "import torch\nclass Hot(torch.nn.Module):\n"
+        "    def forward(self, labels, num_classes):\n        return torch.eye(num_classes)[labels]\none_hot = Hot()",
+        "import torch\ndef decorated(f):\n    def wrapper(*args, **kwargs):\n        return f(*args, **kwargs)\n"
+        "    return wrapper\n@decorated\n" + ONE_HOT.partition("\n")[2],
+    ],
+    ids=["def", "under %%time", "lambda", "other name", "partial", "module", "decorated"],
+)
+def test_every_way_of_giving_an_answer_its_name_is_checked_and_kept(notebook, cell, capsys):
+    opened = notebook(cell)
+    lesson.check(opened.shell.user_ns["one_hot"])
+    assert opened.last["warmup.one_hot"].status == "accepted", capsys.readouterr().out
+    assert opened.library.has(lesson.registry.find("one_hot"))
+
+
+def test_after_a_restart_what_an_answer_calls_comes_from_the_library(notebook, tmp_path):
+    first = notebook(ONE_HOT)
+    lesson.check(first.shell.user_ns["one_hot"])
+    second = notebook()
+    lesson.start("warmup")
+    second.shell.run(
+        "def accuracy(logits, labels, k=1):\n"
+        "    if not len(labels):\n        return logits.new_zeros(())\n"
+        "    hot = one_hot(labels, logits.shape[1])\n"
+        "    return (hot.gather(1, logits.topk(k, 1).indices).sum(1) > 0).float().mean()"
+    )
+    lesson.check(second.shell.user_ns["accuracy"])
+    assert second.last["warmup.accuracy"].status == "accepted", second.last["warmup.accuracy"]
+    assert "from mine.warmup import one_hot" in (tmp_path / "mine" / "warmup" / "accuracy.py").read_text()
+
+
+def test_an_answer_from_elsewhere_is_accepted_and_said_not_to_be_saved(notebook, tmp_path, capsys):
+    opened = notebook()
+    lesson.check("one_hot", module(tmp_path, ONE_HOT).one_hot)
+    assert opened.last["warmup.one_hot"].status == "accepted"
+    assert "no cell that was run here defines one_hot" in " ".join(capsys.readouterr().out.split())
+
+
+def test_given_classes_are_not_taken_for_exercises(session, capsys):
+    from solutions.lenet import Conv2d
+
+    lesson.check(Conv2d)
+    assert "did you mean conv2d?" in capsys.readouterr().out
+    assert session.last == {}
+
+
+def test_validation_does_not_pass_over_what_it_cannot_find(session, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    with pytest.raises(lesson.NotAccepted):
+        lesson.check(lambda x: x)
+
+
+def test_a_full_disk_costs_neither_verdict_nor_notebook(tmp_path, monkeypatch, capsys):
+    told = []
+    made = Session(tmp_path, notify=told.append)
+    monkeypatch.setattr(lesson, "session", lambda: made)
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(files.os, "replace", full)
+    monkeypatch.setattr(made.progress, "add", lambda *_, **__: full())
+    lesson.check(module(tmp_path, ANSWER).standardize)
+    assert "accepted" in capsys.readouterr().out
+    assert "Is the disk full" in told[0]
+    assert made.last["warmup.standardize"].notes[-1].endswith("(No space left on device)")
+
+
+def test_a_notebook_starts_with_a_broken_library(notebook, tmp_path, capsys):
+    opened = notebook()
+    opened.library.save(lesson.registry.find("one_hot"), "def one_hot(:\n")
+    lesson.start("warmup")
+    assert isinstance(opened.shell.user_ns["one_hot"], lesson.NotRunYet)
+    assert "can't be loaded any more" in capsys.readouterr().out

@@ -82,6 +82,10 @@ def test_cells_that_run_under_a_magic_define(magic):
     assert texts("%%timeit\nf = 1", "%%html\nf = 1") == []
 
 
+def test_a_cell_that_is_indented_as_a_whole_is_read_as_ipython_reads_it():
+    assert texts("\n    def f():\n        return 1\n    %time f()") == ["def f():\n    return 1"]
+
+
 def test_magics_in_blocks_leave_the_block_whole():
     assert texts("if True:\n    %matplotlib inline\nf = 1") == ["f = 1"]
 
