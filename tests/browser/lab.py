@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -26,10 +26,12 @@ QUIET = (
     "--disable-sync",
 )
 SECONDS = 1000  # playwright counts in milliseconds
-RAN_AGAIN = """([cell, before]) => {
-    const prompt = cell.querySelector('.jp-InputPrompt').innerText;
-    return prompt !== before && !prompt.includes('*');
+WATCH = """cell => {
+    const note = () => { cell.dataset.started = "yes"; };
+    delete cell.dataset.started;
+    new MutationObserver(note).observe(cell.querySelector(".jp-InputPrompt"), { childList: true, subtree: true });
 }"""
+HAS_RUN = """cell => cell.dataset.started && /\\d/.test(cell.querySelector(".jp-InputPrompt").innerText)"""
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 
@@ -118,21 +120,21 @@ class Notebook:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
 
-    def begin(self, cell: Locator) -> str:
-        """Starts a cell and doesn't wait. Returns its number from before."""
+    def begin(self, cell: Locator) -> None:
+        """Starts a cell and doesn't wait."""
         cell.locator(".cm-content").click()
-        before = cell.locator(".jp-InputPrompt").inner_text()
+        cell.evaluate(WATCH)
         self.page.keyboard.press("Control+Enter")
-        return before
 
-    def finish(self, cell: Locator, before: str, seconds: float = 60) -> None:
-        """Waits until a cell has run."""
-        self.page.wait_for_function(RAN_AGAIN, arg=[cell.element_handle(), before], timeout=seconds * SECONDS)
+    def finish(self, cell: Locator, seconds: float = 60) -> None:
+        """Waits until a cell that was started has run."""
+        self.page.wait_for_function(HAS_RUN, arg=cell.element_handle(), timeout=seconds * SECONDS)
         self.page.wait_for_timeout(300)  # the page draws what came
 
     def run(self, cell: Locator, seconds: float = 60) -> str:
         """Runs a cell, waits until it is done and gives what it shows below itself."""
-        self.finish(cell, self.begin(cell), seconds)
+        self.begin(cell)
+        self.finish(cell, seconds)
         return self.output(cell)
 
     def try_out(self, below: Locator, source: str, seconds: float = 60) -> Locator:
@@ -159,7 +161,8 @@ class Notebook:
         """Restarts the kernel, as a student does from the menu."""
         self.menu("Kernel", "Restart Kernel…")
         self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm").click()
-        self.page.wait_for_timeout(SECONDS)
+        with contextlib.suppress(TimeoutError):
+            self.page.locator("#jp-main-statusbar", has_not_text="| Idle").wait_for(timeout=10 * SECONDS)
         self.ready()
 
     def theme(self, name: str) -> None:
