@@ -26,9 +26,7 @@ def marks_of(database: str, student: str, assignment: str) -> dict[str, Mark]:
     with Gradebook(database, "p2v") as gradebook:
         submission = gradebook.find_submission(assignment, student)
         return {
-            grade.name: Mark(
-                grade.auto_score, grade.manual_score, grade.score, grade.max_score, grade.needs_manual_grade
-            )
+            grade.name: Mark(grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade)
             for notebook in submission.notebooks
             for grade in notebook.grades
         }

@@ -69,7 +69,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return out if bias is None else out + bias[:, None, None]
 """,
     ),
-    "relu": ("drops the sign", "def relu(x):\n    return torch.where(x < 0, -x, x)"),
+    "relu": ("drops the sign", "def relu(x):\n    return x.abs()"),
     "leaky_relu": (
         "always uses the slope 0.01",
         "def leaky_relu(x, negative_slope=0.01):\n    return torch.where(x > 0, x, 0.01 * x)",
