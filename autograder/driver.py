@@ -233,23 +233,34 @@ def made_inputs(case: Case, device: torch.device) -> dict[str, Any]:
 def _bind(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """By name if the answer has these parameters, else by position: parameter names are the student's choice."""
+    """By name where the answer has these parameters, else in order: parameter names are the student's choice."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return args, dict(kwargs)
-    try:
-        signature.bind(*args, **kwargs)
-        return args, dict(kwargs)
-    except TypeError:
-        by_position = (*args, *kwargs.values())
-    try:
-        signature.bind(*by_position)
-    except TypeError as error:
-        wanted = ", ".join([*("…" for _ in args), *kwargs])
-        message = f"called with ({wanted}), but your signature is {signature}: {error}"
-        raise _Refused(Failure("signature", message)) from None
-    return by_position, {}
+    attempts: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        (args, dict(kwargs)),
+        (args, _renamed(signature, len(args), kwargs)),
+        ((*args, *kwargs.values()), {}),
+    ]
+    reason = ""
+    for attempt in attempts:
+        try:
+            signature.bind(*attempt[0], **attempt[1])
+            return attempt
+        except TypeError as error:
+            reason = str(error)
+    wanted = ", ".join([*("…" for _ in args), *kwargs])
+    raise _Refused(
+        Failure("signature", f"called with ({wanted}), but your signature is {signature}: {reason}")
+    ) from None
+
+
+def _renamed(signature: inspect.Signature, taken: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """`kwargs` under the answer's own names: those it doesn't have go in order to the parameters that are left."""
+    own = [name for name, item in signature.parameters.items() if item.kind == item.POSITIONAL_OR_KEYWORD][taken:]
+    left = iter([name for name in own if name not in kwargs])
+    return {name if name in own else next(left, name): value for name, value in kwargs.items()}
 
 
 def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device) -> dict[str, str]:
@@ -298,6 +309,8 @@ def _tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, tuple | list):
         for item in value:
             yield from _tensors_in(item)
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
 
 
 def _share_memory(one: Tensor, other: Tensor) -> bool:
