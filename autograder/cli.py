@@ -46,9 +46,13 @@ def check(
 ) -> None:
     """Judges every exercise of a lesson's notebooks, each in a process of its own."""
     from autograder import checking
+    from autograder.worker import WorkerError
 
     drawn = secrets.randbits(31) if seed is None else seed
-    verdicts = checking.check_lesson(lesson, notebook, drawn, print)
+    try:
+        verdicts = checking.check_lesson(lesson, notebook, drawn, print)
+    except WorkerError as problem:
+        _stop(str(problem))
     raise typer.Exit(0 if all(verdict.status == "accepted" for verdict in verdicts) else 1)
 
 
@@ -91,6 +95,26 @@ def reset(exercise: Annotated[str, typer.Argument(help="An exercise, conv2d or l
     backup = workspace.reset(found, home.find_course(), home.find_workspace())
     print(f"{found.id} has a fresh stub. The notebook as it was: {backup}")
     print("If the notebook is open in JupyterLab, close its tab without saving and open it again.")
+
+
+@app.command()
+def interview(
+    lesson: Annotated[str | None, typer.Argument(help="A lesson's module (lenet); all if left out.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the order; a fresh one if left out.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Print the questions' names and titles.")] = False,
+) -> None:
+    """Asks interview questions in random order; after each, Enter shows the key points and common mistakes."""
+    from autograder import drill
+    from autograder import interview as bank
+
+    found = bank.questions(lesson)
+    if not found:
+        raise bank.NothingToReveal(bank.nothing_to_ask(lesson))
+    if only_list:
+        print(drill.listing(found))
+    else:
+        asked = drill.drill(found, seed=seed, ask=input, say=print)
+        print(f"{asked} of {len(found)} questions.")
 
 
 @app.command()
@@ -210,6 +234,8 @@ def alternatives() -> dict[str, list[Answer]]:
 
 def main() -> None:
     """Entry point of the command: what a user can mend is said in one line, without a traceback."""
+    from autograder.interview import NothingToReveal
+    from autograder.weave.problems import WeaveError
     from p2v_data import UserError
 
     try:
@@ -221,6 +247,8 @@ def main() -> None:
         SpecError,
         registry.UnknownExercise,
         home.CourseNotFoundError,
+        NothingToReveal,
+        WeaveError,
     ) as problem:
         _stop(str(problem))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from autograder.weave.marks import Question as Mark
 from autograder.weave.problems import Problems, WeaveError, nearest
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"  # beside the package, in a checkout and installed
+
+NO_BANK = "Key points come with the full course only. In a class, ask your teacher; your notebook takes your answer."
 
 
 class NothingToReveal(LookupError):
@@ -69,21 +72,34 @@ def questions(lesson: str | None = None, folder: Path = SOLUTIONS) -> tuple[Ques
     )
 
 
+def nothing_to_ask(lesson: str | None, folder: Path = SOLUTIONS) -> str:
+    """Why a lesson has no questions, and what to do."""
+    lessons = sorted({item.lesson for item in questions(None, folder)})
+    if not lessons:
+        return NO_BANK
+    return f"there are no interview questions for {lesson!r}; there are for {', '.join(lessons)}"
+
+
 def question(id: str, folder: Path = SOLUTIONS) -> Question:
     """The question with this id. Raises NothingToReveal."""
     found = {item.id: item for item in questions(None, folder)}
     if not found:
-        raise NothingToReveal(
-            "Key points come with the full course only. In a class, ask your teacher; the cell above takes your answer."
-        )
+        raise NothingToReveal(NO_BANK)
     if id not in found:
         raise NothingToReveal(f"no interview question is called {id!r}{nearest(id, found)}")
     return found[id]
 
 
+SECTIONS = ("Key points", "Marking guide", "Common wrong answers", "Follow-up", "Demonstration")
+
+
 def reveal_text(question_id: str, folder: Path = SOLUTIONS) -> str:
     """What someone who studies alone reads after answering, as Markdown. Raises NothingToReveal."""
-    item = question(question_id, folder)
+    return in_sections(question(question_id, folder))
+
+
+def in_sections(item: Question, names: Sequence[str] = SECTIONS) -> str:
+    """What there is to know about a question, as Markdown under headings."""
     sections = {
         "Key points": item.key_points,
         "Marking guide": item.marking_guide,
@@ -91,7 +107,7 @@ def reveal_text(question_id: str, folder: Path = SOLUTIONS) -> str:
         "Follow-up": item.follow_up,
         "Demonstration": item.demonstration,
     }
-    return "\n\n".join(f"#### {name}\n\n{text}" for name, text in sections.items() if text)
+    return "\n\n".join(f"#### {name}\n\n{sections[name]}" for name in names if sections[name])
 
 
 def _question(module: str, mark: Mark) -> Question:
