@@ -10,6 +10,7 @@ from __future__ import annotations
 import linecache
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -58,12 +59,10 @@ class Worker:
     def __init__(self, exercise: Exercise, cells: Sequence[Cell], library: Path | None = None) -> None:
         self._exercise = exercise
         job = Job(exercise.id, tuple((cell.place, cell.source) for cell in cells), str(library or ""))
-        context = _context()
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, job), daemon=True)
-        with _no_main_module():
-            self._process.start()
-        theirs.close()
+        try:
+            self._connection, self._process = _child(job)
+        except (EOFError, OSError):  # the server was just ending; the next one is new
+            self._connection, self._process = _child(job)
         self._ready = False
         self._failure: Failure | None = None
 
@@ -99,7 +98,8 @@ class Worker:
         failure = self.prepare()
         if failure is not None:
             return Trace(failure=failure)
-        reply = self._ask(case, PATIENCE * self._exercise.time_limit + GRACE)
+        asked = replace(case, expect={}, note="")  # what was worked out by hand is not for the answer to see
+        reply = self._ask(asked, PATIENCE * self._exercise.time_limit + GRACE)
         if isinstance(reply, Trace):
             return reply
         if isinstance(reply, Failure) and reply.kind == "timeout":
@@ -141,11 +141,22 @@ class Worker:
         return Failure("crashed", "your answer ended its own process (does it call exit?)")
 
 
+def _child(job: Job) -> tuple[Any, Any]:
+    """Our end of a pipe, and the started process at its other end."""
+    context = _context()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, job), daemon=True)
+    with _no_main_module():
+        process.start()
+    theirs.close()
+    return ours, process
+
+
 def _context() -> Any:
     if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["autograder.worker_preload"])
-        with _single_threaded(), _no_main_module():
+        with _single_threaded(), _no_main_module(), _uninterrupted():
             forkserver.ensure_running()
         return context
     return multiprocessing.get_context("spawn")
@@ -154,6 +165,16 @@ def _context() -> Any:
 def warm_up() -> None:
     """Starts the server that children are forked from, so that the first one is quick too."""
     _context()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Lets a process that starts here never see an interrupt: Jupyter sends one to all of the kernel's processes."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -33,6 +33,21 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "use .reshape(…) instead of .view(…).",
     ),
     (
+        r"return_types",
+        "max, min, sort and topk with a dim give two things: values and indices.",
+        "take .values or .indices; amax gives the values alone.",
+    ),
+    (
+        r"non-zero size|numel\(\) == 0",
+        "the input is empty there: nothing has no largest or smallest.",
+        "ask for the empty case first, or use what is defined for nothing: sum, any, all.",
+    ),
+    (
+        r"before Module.__init__",
+        "__init__ makes layers before super().__init__() has run, or without it.",
+        "let super().__init__() be the first line of __init__.",
+    ),
+    (
         r"out of range|out of bounds|IndexError",
         "a loop or slice runs past the end, often by one: the last index of n values is n − 1.",
         "print the index and the shape just before that line.",

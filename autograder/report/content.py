@@ -107,17 +107,20 @@ def _mismatches(verdict: Verdict) -> list[Mismatch]:
 def _went_wrong(verdict: Verdict, cause: str, exercise: Exercise) -> Iterator[Part]:
     diagnosis = verdict.diagnosis
     if diagnosis is not None:
-        yield Say("What went wrong", f"{diagnosis.says} {_explains(diagnosis.explains)}")
+        yield Say("What went wrong", f"{diagnosis.says} {_explains(diagnosis.explains, diagnosis.raised)}")
     elif cause:
         yield Say("Likely cause", cause)
     elif exercise.wrong and verdict.stage is None and any(item.kind == "value" for item in _mismatches(verdict)[:1]):
         yield Say("What went wrong", "no known mistake matches; see above where yours differs.")
 
 
-def _explains(failing: int) -> str:
-    if failing == 1:
+def _explains(failing: int, raised: int) -> str:
+    if failing == 1 and not raised:
         return "That explains the failing case."
-    return f"{'Both' if failing == 2 else f'All {failing}'} failing cases are explained by this."
+    cases = f"{'Both' if failing == 2 else f'All {failing}'} failing cases"
+    if raised:
+        return f"{cases} with a result are explained by this; in {raised} more your code raised an error."
+    return f"{cases} are explained by this."
 
 
 def _without_cases(verdict: Verdict, exercise: Exercise) -> Iterator[Part]:

@@ -63,6 +63,8 @@ def _multiple(expected: Tensor, got: Tensor, close: float) -> Relation | None:
         return None
     if abs(factor + 1.0) < 1e-4:
         return Relation("sign", "Every sign is reversed.")
+    if short(factor) == short(1.0):
+        return None
     under = 1.0 / factor
     whole = under > 1.5 and abs(under - round(under)) < 1e-4
     return Relation(

@@ -129,10 +129,11 @@ def _type_cause(expected: Value, got: Value) -> tuple[str, str]:
 def _length(found: Mismatch, case: Case, exercise: Exercise) -> Explained:
     wanted, got = len(found.expected), len(found.got)
     more = "more than" if got > wanted else "fewer than"
+    trial = try_it(case, exercise)
     return Explained(
         f"Expected {counted(wanted, 'item')} in {path_in_words(found.path)}, got {got}: {more} there should be.",
         "",
-        f"count them by hand for this case; {try_it(case, exercise)} gives yours.",
+        f"count them by hand for this case; {trial} gives {'its inputs' if trial.startswith('case(') else 'yours'}.",
     )
 
 
@@ -166,6 +167,8 @@ def _shape_cause(wanted: tuple[int, ...], got: tuple[int, ...]) -> tuple[str, st
         many = "too many" if len(got) > len(wanted) else "too few"
         return f"{counted(abs(len(got) - len(wanted)), 'axis', 'axes')} {many}.", "print the shape after each step."
     differ = [axis for axis in range(len(wanted)) if wanted[axis] != got[axis]]
+    if not all(got) and all(wanted):
+        return "a slice came out empty: x[p:-p] holds nothing when p is 0.", "slice up to a place: x[p : p + length]."
     where = f"axis {differ[0]}" if len(differ) == 1 else f"axes {listed([str(axis) for axis in differ])}"
     off_by_one = all(abs(wanted[axis] - got[axis]) == 1 for axis in differ)
     cause = "off by one: the end of a range, or rounding the wrong way." if off_by_one else ""
@@ -195,7 +198,8 @@ def _dtype_cause(wanted: torch.dtype, got: torch.dtype, name: str) -> tuple[str,
     if wanted.is_floating_point:
         return "counting, // or argmax gives integers.", f"turn them into {name} before you divide or return."
     if got.is_floating_point:
-        return "/ or .mean() gives floats, even from integers.", f"use // or .to(torch.{name})."
+        cause = "torch.zeros and its like make floats unless told otherwise; / and .mean() do so even from integers."
+        return cause, f"make it with dtype=torch.{name}, use //, or .to(torch.{name}) at the end."
     return "", f"use .to(torch.{name})."
 
 

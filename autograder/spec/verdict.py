@@ -56,12 +56,13 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A named mistake that explains every failing case."""
+    """A named mistake that explains every failing case but those that `raised` an error of their own."""
 
     name: str
     says: str
     look: str
     explains: int
+    raised: int = 0
 
 
 @dataclass(frozen=True)

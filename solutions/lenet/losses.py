@@ -6,7 +6,7 @@ from torch import Tensor
 
 def log_softmax(x: Float[Tensor, "..."], dim: int = -1) -> Float[Tensor, "..."]:
     """Logarithm of softmax along `dim`: x − log Σ exp(x). Finite for every finite `x`, at
-    ±10,000 too.
+    ±10,000 too. Without any values the answer is empty.
 
     `[0, log 3]`: the sum of exponentials is 1 + 3 = 4, so the answer is `[log(1/4),
     log(3/4)]`.

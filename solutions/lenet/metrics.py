@@ -9,7 +9,7 @@ def confusion_matrix(target: Int[Tensor, "N"], predicted: Int[Tensor, "N"], num_
     """Count how often each true class (row) was answered as each class (column), in int64.
 
     Target `[0, 0, 1]`, predicted `[0, 1, 1]`, two classes: `[[1, 1], [0, 1]]`. No samples:
-    all zeros.
+    all zeros. Both may be of any integer type, uint8 too.
 
     Raises ValueError if a class lies outside 0..num_classes − 1. Peer:
     `sklearn.metrics.confusion_matrix`.

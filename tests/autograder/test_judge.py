@@ -53,6 +53,17 @@ def test_a_mistake_that_explains_only_some_cases_is_not_named():
     assert verdict_on(lambda x: 3 * x if x.dim() == 1 else 5 * x).diagnosis is None
 
 
+def test_a_mistake_is_named_although_other_cases_raise_errors():
+    def triples(x):
+        if x.dim() == 1:
+            return 3 * x
+        raise TypeError("vectors only")
+
+    several = toy(cases=lambda rng: [of_call(f"case {k}", x=rng.normal(*(3,) * k)) for k in (1, 1, 1, 2)])
+    diagnosis = verdict_on(triples, several).diagnosis
+    assert (diagnosis.name, diagnosis.explains, diagnosis.raised) == ("triples", 3, 1)
+
+
 def test_partial_credit_is_at_most_half_and_trivial_cases_earn_nothing():
     half = verdict_on(lambda x: 2 * x if x.dim() == 1 else x)
     assert 0 < half.points <= 2.0

@@ -1,6 +1,7 @@
 """The worker: what breaks there costs one exercise, and is told in words."""
 
 import inspect
+import subprocess
 import sys
 
 import pytest
@@ -72,3 +73,26 @@ def test_what_an_exercise_needs_is_the_reference_even_if_the_students_is_wrong()
     broken = "\n".join(f"def {need.partition('.')[2]}(*a, **k):\n    return None" for need in exercise.needs)
     verdict = grade(exercise, [REFERENCE, Cell("cell 3", broken)], seed=1)
     assert verdict.status == "accepted"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server and no process groups")
+def test_an_interrupt_of_all_processes_leaves_the_server_alive():
+    script = (
+        "import os, signal, time\n"
+        "from autograder import registry\n"
+        "from autograder.worker import Worker, warm_up\n"
+        "from autograder.slicing import Cell\n"
+        "os.setpgrp()\n"
+        "warm_up()\n"
+        "try:\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    time.sleep(5)\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+        "cell = Cell('cell 1', 'def relu(x):\\n    return x.clamp(min=0)')\n"
+        "with Worker(registry.find('lenet.relu'), [cell]) as worker:\n"
+        "    print('failure:', worker.prepare())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "failure: None\n"
+    assert done.stderr == ""

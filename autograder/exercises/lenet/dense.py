@@ -245,6 +245,10 @@ def other_order(grad_out: Tensor, x: Tensor, weight: Tensor) -> Gradients:
     return dw, dx, db
 
 
+def averaged_db(grad_out: Tensor, x: Tensor, weight: Tensor) -> Gradients:
+    return *backward_oracle(grad_out, x, weight)[:2], grad_out.mean(0)
+
+
 def counts_samples(grad_out: Tensor, x: Tensor, weight: Tensor) -> Gradients:
     return *backward_oracle(grad_out, x, weight)[:2], torch.full_like(grad_out[:1].sum(0), len(x))
 
@@ -271,6 +275,12 @@ LINEAR_BACKWARD = Exercise(
             "averages over the batch",
             averaged,
             says="dw and db are averaged over the batch; they are sums (a mean loss has put its 1/N into grad_out).",
+            look="is there a mean where a sum should be?",
+        ),
+        Wrong(
+            "averages db over the batch",
+            averaged_db,
+            says="db is averaged over the batch; it is summed (a mean loss has put its 1/N into grad_out).",
             look="is there a mean where a sum should be?",
         ),
         Wrong(

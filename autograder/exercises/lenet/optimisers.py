@@ -294,6 +294,10 @@ def rmsprop_zero_for_none(params: Params, **options: Any) -> Optimizer:
     return twisted(rmsprop_oracle(params, **options), before=zero_for_none)
 
 
+def rmsprop_forgetful(params: Params, **options: Any) -> Optimizer:
+    return twisted(rmsprop_oracle(params, **options), before=lambda made: made.state.clear())
+
+
 def rmsprop_changing_gradients(params: Params, weight_decay: float = 0.0, **options: Any) -> Optimizer:
     return twisted(rmsprop_oracle(params, **options), before=decay_into_gradient(weight_decay))
 
@@ -350,6 +354,12 @@ RMSPROP = Exercise(
             rmsprop_decoupled,
             says="the decay acts on the parameter directly (that is AdamW's way); here it is part of the gradient.",
             look="add weight_decay · p to the gradient before anything else.",
+        ),
+        Wrong(
+            "starts anew at every step",
+            rmsprop_forgetful,
+            says="nothing is remembered: square and velocity start from 0 again at every step.",
+            look="s = … in a loop over a list gives a new tensor the name s; the list keeps the old one.",
         ),
         Wrong("takes no gradient for zero", rmsprop_zero_for_none, says=NONE_AS_ZERO, look=SKIP),
         Wrong("changes the gradients", rmsprop_changing_gradients, says=IN_PLACE, look=NEW_TENSOR),

@@ -101,7 +101,7 @@ def facts_of(case: Case, items: list[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         if len(x)
     )
     facts: dict[str, Any] = {
-        "sizes": [len(x) for x, _ in items],
+        "batch sizes": [len(x) for x, _ in items],
         "times a sample comes twice": len(order) - len(set(order)),
         "y beside its x": together,
         "shapes and dtypes": sorted(kinds),
