@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import p2v_data
 from autograder import display, references, registry, report, worker
 from autograder.driver import made_inputs
 from autograder.goldens import cases_of
@@ -64,6 +65,7 @@ def session() -> Session:
 def start(lesson: str) -> None:
     """Prepares a notebook: accepted answers are there again after a restart, names of others say what to run."""
     here = session()
+    p2v_data.threads()
     worker.warm_up()
     if here.shell is None:
         return
