@@ -103,6 +103,4 @@ def _square(row: Standing) -> str:
         f"background:{paper};color:{ink};border:1px solid var(--jp-border-color1,#888);border-radius:4px;"
         "padding:2px 6px;font-size:0.85em"
     )
-    return (
-        f'<li style="{style}" title="{label}" aria-label="{label}">{SIGNS[state]} {escape(name)}</li>'
-    )
+    return f'<li style="{style}" title="{label}" aria-label="{label}">{SIGNS[state]} {escape(name)}</li>'
