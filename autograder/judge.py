@@ -5,6 +5,7 @@ Knows nothing of notebooks, processes or clocks: those are the runner's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -246,11 +247,16 @@ def with_speed(verdict: Verdict, speed: SpeedResult | None) -> Verdict:
 def first_wrong_stage(
     exercise: Exercise, case: Case, run_stages: RunCase, device: torch.device
 ) -> FirstWrongStage | None:
-    """The first named submodule whose output differs from the oracle's of the same name, in order of execution."""
+    """The first named submodule whose output differs from the oracle's of the same name, in order of execution.
+
+    A submodule that serves more than once (one ReLU for all places, say) has no one output, and is left out.
+    """
     if isinstance(exercise.oracle, Golden):
         return None
     wanted = run_case(case, exercise.oracle, device=device, stages=True).stages
-    got = {stage.name: stage for stage in run_stages(case).stages}
+    found = run_stages(case).stages
+    times = Counter(stage.name for stage in found)
+    got = {stage.name: stage for stage in found if times[stage.name] == 1}
     rule = Comparison(exercise.tolerance, case.terms, case.scale)
     agreed: list[str] = []
     for stage in wanted:

@@ -14,10 +14,11 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -36,6 +37,7 @@ from autograder.spec import Case, Exercise, Failure, SpeedResult, Trace
 GRACE = 3.0  # seconds past the answer's own limit until the child is killed
 START = 60.0  # seconds for the first child, which waits until torch is imported
 DEFINING = 10.0  # seconds for the cells that define the answer
+ATTEMPTS = 4  # at starting a child
 MOST_BYTES = 256 << 20
 EXTRA_MEMORY = 4 << 30  # address space beyond what torch itself has mapped
 
@@ -59,10 +61,7 @@ class Worker:
     def __init__(self, exercise: Exercise, cells: Sequence[Cell], library: Path | None = None) -> None:
         self._exercise = exercise
         job = Job(exercise.id, tuple((cell.place, cell.source) for cell in cells), str(library or ""))
-        try:
-            self._connection, self._process = _child(job)
-        except (EOFError, OSError):  # the server was just ending; the next one is new
-            self._connection, self._process = _child(job)
+        self._connection, self._process = _child(job)
         self._ready = False
         self._failure: Failure | None = None
 
@@ -143,6 +142,18 @@ class Worker:
 
 def _child(job: Job) -> tuple[Any, Any]:
     """Our end of a pipe, and the started process at its other end."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _started(job)
+        except (EOFError, OSError):  # the server is just ending; the next one is new
+            time.sleep(1.0)
+    try:
+        return _started(job)
+    except (EOFError, OSError) as error:
+        raise WorkerError(f"no process could be started: {error}") from error
+
+
+def _started(job: Job) -> tuple[Any, Any]:
     context = _context()
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, job), daemon=True)
@@ -170,6 +181,7 @@ def warm_up() -> None:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Lets a process that starts here never see an interrupt: Jupyter sends one to all of the kernel's processes."""
+    resource_tracker.ensure_running()  # which would let interrupts through again, were it started in between
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

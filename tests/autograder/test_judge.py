@@ -179,6 +179,17 @@ def test_modules_with_other_names_pass_by_order_and_shape():
     assert verdict_on(OtherNames, NET).status == "right"
 
 
+class SharedActivation(Net):
+    """One ReLU that serves twice; the second time it shouldn't."""
+
+    def forward(self, x):
+        return self.act(self.second(self.act(self.first(x))))
+
+
+def test_a_part_that_serves_twice_is_no_stage():
+    assert verdict_on(SharedActivation, NET).stage is None
+
+
 def test_the_first_wrong_stage_is_found():
     stage = verdict_on(BadSecond, NET).stage
     assert (stage.name, stage.agreed, stage.entered_wrong) == ("act", ("first",), False)

@@ -85,6 +85,7 @@ def test_an_interrupt_of_all_processes_leaves_the_server_alive():
         "os.setpgrp()\n"
         "warm_up()\n"
         "try:\n"
+        "    time.sleep(0.7)\n"
         "    os.killpg(0, signal.SIGINT)\n"
         "    time.sleep(5)\n"
         "except KeyboardInterrupt:\n"
