@@ -20,11 +20,8 @@ from autograder.spec import Case, Exercise, Verdict
 
 __all__ = ["LiveCurve", "case", "check", "compare", "hint", "progress", "reveal", "start"]
 
+VALIDATE_WIDTH = 82  # `nbgrader validate` cuts longer lines
 Target = str | Callable[..., Any]
-
-
-class NotAccepted(AssertionError):
-    """Raised by `check` while nbgrader validates or grades, so that its verdict is true."""
 
 
 class _SaysOnly(BaseException):
@@ -32,6 +29,10 @@ class _SaysOnly(BaseException):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+class NotAccepted(_SaysOnly, AssertionError):
+    """Raised by `check` while nbgrader validates or grades, so that its verdict is true."""
 
 
 class Stopped(_SaysOnly, KeyboardInterrupt):
@@ -97,7 +98,7 @@ def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int
         raise Stopped(f"{exercise.id}: you stopped this check. Nothing is lost; run it again when you like.") from None
     if strict:
         if verdict.status != "accepted":
-            raise NotAccepted(report.text(verdict, exercise))
+            raise NotAccepted(report.text(verdict, exercise, width=VALIDATE_WIDTH))
     elif verdict.status != "accepted":
         display.hint_button(exercise, lambda: _next_hint(exercise))
 
