@@ -169,6 +169,9 @@ def compare(target: Target) -> None:
 
 def progress(lesson: str | None = None) -> None:
     """Shows what is solved, in which tier, with how many hints and in what time; all lessons or one."""
+    if lesson and lesson not in registry.lessons():
+        display.say(f"no lesson is called {lesson!r}; there are {', '.join(registry.lessons())}.")
+        return
     display.progress(session().progress, [lesson] if lesson else list(registry.lessons()))
 
 

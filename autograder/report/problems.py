@@ -188,7 +188,7 @@ def _dtype_cause(wanted: torch.dtype, got: torch.dtype, name: str) -> tuple[str,
     make = "make new tensors with dtype=x.dtype, or like the input: x.new_zeros(…)."
     if got == torch.float64:
         return (
-            "a NumPy detour or torch.tensor(…) in the middle: NumPy's numbers are float64.",
+            ".double(), or a NumPy detour in the middle: NumPy's numbers are float64.",
             "stay in torch, and " + make,
         )
     if wanted == torch.float64:
@@ -234,8 +234,9 @@ def _value(found: Mismatch, case: Case, exercise: Exercise) -> Explained:
         wrt = found.path.removeprefix("gradient of ")
         return Explained(
             f"The values agree, but {name} doesn't.",
-            f"part of what {wrt} does was computed outside torch, or rounded, compared or detached on the way.",
-            f"look for .detach(), .data, torch.tensor(…) or no_grad on the way of {wrt}.",
+            f"part of what {wrt} does was detached, rounded or compared on the way (abs and sign are flat at 0), or "
+            "equal values share a gradient (amax, maximum).",
+            f"look for these, and for .data, torch.tensor(…) or no_grad, on the way of {wrt}.",
         )
     return Explained(what, "", _value_step(case, exercise))
 

@@ -161,7 +161,7 @@ def percent(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
 
 
 def ignores_k(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
-    return accuracy_oracle(logits, labels)
+    return (logits.argmax(1) == labels).float().mean()  # NaN for an empty batch, as in most first answers
 
 
 def over_samples(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
@@ -178,7 +178,7 @@ def only_the_last_place(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
 
 
 def divides_by_places(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
-    return accuracy_oracle(logits, labels, k) / k
+    return (logits.topk(k, dim=1).indices == labels[:, None]).float().mean()
 
 
 def nothing_by_nothing(logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
