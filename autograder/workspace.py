@@ -60,6 +60,8 @@ def reset(exercise: Exercise, course: Path, workspace: Path) -> Path:
     stub = next(cell for cell in read(released).cells if _is_solution_of(cell, exercise.id))
     places = [index for index, cell in enumerate(notebook.cells) if _is_solution_of(cell, exercise.id)]
     backup = _set_aside(working, workspace)
+    for index in reversed(places[1:]):  # copies, which would go on defining it; the file set aside has them
+        del notebook.cells[index]
     if places:
         notebook.cells[places[0]] = stub
     else:

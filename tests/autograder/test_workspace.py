@@ -132,6 +132,21 @@ def test_reset_gives_a_stub_and_keeps_the_attempt(places):
     assert "my attempt" in sources(backup)
 
 
+def test_reset_leaves_no_copy_that_would_go_on_defining(places):
+    course, work = places
+
+    def copied(notebook):
+        notebook.cells[1].source = "first attempt"
+        again = copy.deepcopy(notebook.cells[1])
+        again.source, again.id = "second attempt", "mine"
+        notebook.cells.insert(2, again)
+
+    edit(work / "toys.ipynb", copied)
+    backup = workspace.reset(DOUBLE, course, work)
+    assert not any("attempt" in source for source in sources(work / "toys.ipynb"))
+    assert {"first attempt", "second attempt"} <= set(sources(backup))
+
+
 def test_reset_brings_a_deleted_cell_back_before_its_check(places):
     course, work = places
     edit(work / "toys.ipynb", lambda notebook: notebook.cells.pop(1))
