@@ -45,6 +45,10 @@ def measure_speed(
             ours = _timed(case, answer, device, clock)
             base = _timed(case, exercise.baseline, device, clock)
             pairs = _rounds(ours, base, budget)
+            if (
+                _spread(pairs)[1] > budget.limit
+            ):  # over its budget only if it is so twice: something may have interfered
+                pairs = min(pairs, _rounds(ours, base, budget), key=lambda found: _spread(found)[0])
         with suppress(TimeLimit), time_limit(LONGEST), Watch() as watch:
             run_case(case, answer, device=device)
         memory = None
