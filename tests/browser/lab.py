@@ -92,22 +92,29 @@ class Notebook:
         self.page.wait_for_timeout(2 * SECONDS)  # what is run while JupyterLab still connects gets lost
 
     def cell(self, start: str) -> Locator:
-        """The first code cell whose source starts with `start`; scrolls until JupyterLab has drawn it."""
-        text = self.page.locator(".cm-content", has_text=re.compile("^" + re.escape(start.splitlines()[0])))
-        found = self.page.locator(f"{PANEL} .jp-CodeCell").filter(has=text).first
+        """The first code cell whose source starts with the first line of `start`."""
+        return self._find(re.compile("^" + re.escape(start.splitlines()[0])))
+
+    def _find(self, text: re.Pattern[str]) -> Locator:
+        """The first code cell with such a text; scrolls until JupyterLab has drawn it."""
+        found = (
+            self.page.locator(f"{PANEL} .jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=text)).first
+        )
         self.scroll(-100_000)
         for _ in range(80):
             if found.count():
                 found.scroll_into_view_if_needed()
                 return found
             self.scroll(700)
-        raise AssertionError(f"no cell starts with {start!r}")
+        raise AssertionError(f"no cell with {text.pattern!r}")
 
     def solution(self, name: str) -> Locator:
         """The solution cell of a function."""
-        text = self.page.locator(".cm-content", has_text=re.compile(rf"def {name}\("))
-        self.cell(f"check({name})")
-        return self.page.locator(f"{PANEL} .jp-CodeCell").filter(has=text).first
+        return self._find(re.compile(rf"def {name}\("))
+
+    def cell_with(self, text: str) -> Locator:
+        """The first code cell that holds a text of one line."""
+        return self._find(re.compile(re.escape(text)))
 
     def scroll(self, pixels: int) -> None:
         """Scrolls by so many pixels: down, or up if negative."""

@@ -142,7 +142,7 @@ def test_a_right_answer_is_accepted_with_its_speed_and_kept(sitting, notebook):
 
 
 def test_a_look_at_it_cell_shows_a_figure_made_by_the_student(sitting, notebook):
-    cell = notebook.cell("from mine.lenet import pad2d\n\ncat")
+    cell = notebook.cell_with("cat = p2v_data.photograph")
     said = notebook.run(cell)
     assert cell.locator(".jp-OutputArea img").count() == 1
     assert "reference" not in said
