@@ -72,11 +72,11 @@ class LeNet5(nn.Module):
     """The digit reader of LeCun and others (1998), for images of 28 × 28 with values about
     0 to 1; answers in logits.
 
-    | attribute | layer | output | |---|---|---| | `conv1`, `relu1`, `pool1` | 6 kernels of
-    5 × 5, padding 2; windows of 2 | 6 × 28 × 28, then 6 × 14 × 14 | | `conv2`, `relu2`,
-    `pool2` | 16 kernels of 5 × 5; windows of 2 | 16 × 10 × 10, then 16 × 5 × 5 | | `fc1`,
-    `relu3` | 16 · 5 · 5 = 400 numbers in channel-row-column order, to 120 | 120 | | `fc2`,
-    `relu4` | 120 to 84 | 84 | | `fc3` | 84 to `num_classes` | `num_classes` |
+    `conv1` `relu1` `pool1`   6 kernels of 5 × 5, padding 2; windows of 2   6 × 14 × 14
+    `conv2` `relu2` `pool2`   16 kernels of 5 × 5; windows of 2             16 × 5 × 5
+    `fc1` `relu3`             400 numbers in channel-row-column order       120
+    `fc2` `relu4`             120 numbers                                   84
+    `fc3`                     84 numbers                                    `num_classes`
 
     These names, because weights trained elsewhere under them are loaded into your network.
     `Conv2d`, `MaxPool2d`, `Linear` and `ReLU` are given: modules around your own functions.
