@@ -27,7 +27,7 @@ def check_lesson(lesson: str, notebook: Path | None, seed: int, say: Callable[[s
         if not ids:
             raise NotebookError(f"{path} asks for no exercise of this course; is it one of the course's notebooks?")
         cells = code_cells(content)
-        for exercise_id in tqdm(ids, desc=path.name, unit="exercise", leave=False):
+        for exercise_id in tqdm(ids, desc=path.name, unit="exercise", leave=False, disable=None):
             exercise = registry.find(exercise_id)
             verdict = grade(exercise, cells, seed=seed)
             verdicts.append(verdict)
