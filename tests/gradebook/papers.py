@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
@@ -67,10 +67,6 @@ class Paper:
         self.delete(cell)
         self.notebook.cells.insert(self._place(below) + 1, cell)
 
-    def number(self, cell: NotebookNode) -> int:
-        """A cell's number, counted from 1, as reports say it."""
-        return self._place(cell) + 1
-
     def _place(self, cell: NotebookNode) -> int:
         return next(index for index, item in enumerate(self.notebook.cells) if item is cell)
 
@@ -78,11 +74,6 @@ class Paper:
 def notebooks(papers: Mapping[str, Paper]) -> dict[str, NotebookNode]:
     """What is handed in of papers."""
     return {name: paper.notebook for name, paper in papers.items()}
-
-
-def code_of(cells: Iterable[NotebookNode]) -> str:
-    """All the code of some cells."""
-    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
 
 
 def _exercises(notebook: NotebookNode) -> dict[str, NotebookNode]:
