@@ -26,5 +26,5 @@ def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int, library: Path
         verdict = judge(exercise, worker.run, seed=seed)
         verdict = replace(verdict, seconds=time.perf_counter() - start)
         if verdict.status == "right":
-            verdict = with_speed(verdict, worker.speed(seed))
+            verdict = with_speed(exercise, verdict, worker.speed(seed))
     return verdict

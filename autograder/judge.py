@@ -25,6 +25,7 @@ from autograder.spec import (
     Mismatch,
     Outputs,
     Problem,
+    Rng,
     SpecError,
     SpeedResult,
     Trace,
@@ -233,10 +234,19 @@ PARTIAL = 0.5  # an answer that is wrong somewhere earns at most half
 SLOW = 0.8  # a right answer that is over its budget
 
 
-def with_speed(verdict: Verdict, speed: SpeedResult | None) -> Verdict:
-    """The verdict on a right answer, completed by its speed (None where there is no budget)."""
+def with_speed(exercise: Exercise, verdict: Verdict, speed: SpeedResult | Failure | None) -> Verdict:
+    """The verdict on a right answer, completed by its speed (None where there is no budget).
+
+    A Failure means that the answer broke on the timed input: one more case, and that one is wrong.
+    """
     if verdict.status != "right":
         return verdict
+    if isinstance(speed, Failure):
+        assert exercise.speed is not None
+        case = replace(exercise.speed.case(Rng(verdict.seed)), name="the larger input that is timed")
+        broken = CaseResult(case, Problem("failure", speed.message, failure=speed))
+        points = round(PARTIAL * verdict.max_points, 2)
+        return replace(verdict, status="not yet", points=points, results=(*verdict.results, broken))
     if speed is None:
         return replace(verdict, status="accepted")
     if speed.status == "over" or speed.over_memory:

@@ -13,7 +13,7 @@ import torch
 from autograder.goldens import cases_of
 from autograder.judge import TRIVIAL, expected_outputs, judge, trivial_outputs
 from autograder.runner import in_this_process
-from autograder.spec import Answer, Case, Exercise, Outputs, Trace, Verdict
+from autograder.spec import Answer, Case, Exercise, Outputs, SpeedResult, Trace, Verdict
 from autograder.timing import measure_speed
 
 Reference = Callable[[Exercise], Answer]
@@ -80,7 +80,7 @@ def _check_reference(
         row.faults.append(f"the reference is refused: {_why(failed[0])}")
     elif exercise.speed is not None:
         speed = measure_speed(exercise, reference, device, seeds[0])
-        assert speed is not None
+        assert isinstance(speed, SpeedResult), f"{exercise.id}: the reference fails the timed case: {speed}"
         row.speed = speed.ratio
         if speed.status == "over" or speed.over_memory:
             row.faults.append(f"the reference is over its own budget: {speed}")

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from autograder import home, mine, references, registry, slicing
-from autograder.failures import TimeLimit
 from autograder.forbid import find_in_source
 from autograder.goldens import cases_of
 from autograder.judge import judge, with_speed
@@ -57,7 +56,7 @@ class Session:
             verdict = shown = replace(verdict, seconds=time.perf_counter() - start)
             show(shown)
             if verdict.status == "right" and answer is not None:
-                verdict = with_speed(verdict, self._speed(exercise, answer, seed))
+                verdict = with_speed(exercise, verdict, measure_speed(exercise, answer, self.device, seed))
         if verdict.status == "accepted":
             verdict = self._keep(exercise, answer, cells, verdict)
         self.last[exercise.id] = verdict
@@ -95,12 +94,6 @@ class Session:
             device=device,
             run_stages=in_this_process(exercise, answer, device, stages=True),
         )
-
-    def _speed(self, exercise: Exercise, answer: Callable[..., Any], seed: int) -> Any:
-        try:
-            return measure_speed(exercise, answer, self.device, seed)
-        except (RuntimeError, TimeLimit):  # the timed case itself fails: correctness has been decided without it
-            return None
 
     def _keep(self, exercise: Exercise, answer: Any, cells: list[Cell], verdict: Verdict) -> Verdict:
         """Saves an accepted answer to the student's library, if it runs in a clean process; else says why not."""

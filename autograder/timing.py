@@ -16,7 +16,7 @@ from autograder.driver import run_case
 from autograder.failures import TimeLimit
 from autograder.forbid import Watch
 from autograder.limits import captured, time_limit
-from autograder.spec import Case, Exercise, Rng, Speed, SpeedResult
+from autograder.spec import Case, Exercise, Failure, Rng, SpecError, Speed, SpeedResult
 from autograder.spec.verdict import SpeedStatus
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
@@ -30,20 +30,35 @@ Timed = Callable[[], float]
 
 def measure_speed(
     exercise: Exercise, answer: Callable[..., Any], device: torch.device, seed: int
-) -> SpeedResult | None:
+) -> SpeedResult | Failure | None:
     """The answer's speed (and peak memory) against the exercise's budget, or None where there is none.
 
+    A Failure if the answer can't carry out the timed case at all, which is larger than those before.
     On the CPU the time is this process's CPU time with one torch thread; on a GPU it is device time.
     """
-    budget = exercise.speed
-    if budget is None:
+    if exercise.speed is None:
         return None
+    try:
+        return _measured(exercise, exercise.speed, answer, device, seed)
+    except _TimedCaseFailed as failed:
+        return failed.failure
+
+
+class _TimedCaseFailed(Exception):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def _measured(
+    exercise: Exercise, budget: Speed, answer: Callable[..., Any], device: torch.device, seed: int
+) -> SpeedResult:
     case = budget.case(Rng(seed))
     with captured():
         with torch.no_grad(), one_thread():
             clock = _device_clock(device) if device.type == "cuda" else _cpu_clock
             ours = _timed(case, answer, device, clock)
-            base = _timed(case, exercise.baseline, device, clock)
+            base = _timed(case, exercise.baseline, device, clock, whose="the baseline of " + exercise.id)
             pairs = _rounds(ours, base, budget)
             if (
                 _spread(pairs)[1] > budget.limit
@@ -122,7 +137,9 @@ def _decide(
     )
 
 
-def _timed(case: Case, answer: Callable[..., Any], device: torch.device, clock: Callable[[], Any]) -> Timed:
+def _timed(
+    case: Case, answer: Callable[..., Any], device: torch.device, clock: Callable[[], Any], whose: str = ""
+) -> Timed:
     """A function that runs the case once and gives the seconds it took inside the answer's calls."""
 
     def once() -> float:
@@ -136,7 +153,9 @@ def _timed(case: Case, answer: Callable[..., Any], device: torch.device, clock: 
 
         trace = run_case(case, answer, device=device, guard=guard)
         if trace.failure is not None:
-            raise RuntimeError(f"the timed case failed: {trace.failure.message}")
+            if whose:
+                raise SpecError(f"{whose} fails the timed case: {trace.failure.message}")
+            raise _TimedCaseFailed(trace.failure)
         return max(sum(spent), 1e-9)
 
     return once

@@ -105,12 +105,13 @@ class Worker:
             return Trace(failure=timeout(self._exercise, case))
         return Trace(failure=reply if isinstance(reply, Failure) else Failure("crashed", "unreadable output"))
 
-    def speed(self, seed: int) -> SpeedResult | None:
-        """Times the answer in the child; None where there is no budget or it can't be measured."""
+    def speed(self, seed: int) -> SpeedResult | Failure | None:
+        """Times the answer in the child; None where there is no budget, a Failure if it breaks on the timed input."""
         if self._exercise.speed is None:
             return None
         reply = self._ask({"speed": seed}, 10 * self._exercise.time_limit)
-        return reply if isinstance(reply, SpeedResult) else None
+        unreadable = Failure("crashed", "your answer's process sent something unreadable")
+        return reply if isinstance(reply, SpeedResult | Failure) else unreadable
 
     def _ask(self, message: Any, seconds: float) -> Any:
         try:

@@ -213,11 +213,11 @@ def test_speed_completes_the_verdict():
     fast = SpeedResult("within", 1.5, 1.4, 1.6, 5.0, 2.0, "2 * x", 1.0, 1)
     over = SpeedResult("over", 9.0, 8.0, 9.5, 5.0, 2.0, "2 * x", 1.0, 1)
     unclear = SpeedResult("inconclusive", 5.0, 3.0, 9.5, 5.0, 2.0, "2 * x", 1.0, 1)
-    assert with_speed(right, fast).status == "accepted"
+    assert with_speed(DOUBLE, right, fast).status == "accepted"
     assert fast.tier == "gold"
-    slow = with_speed(right, over)
+    slow = with_speed(DOUBLE, right, over)
     assert (slow.status, slow.points) == ("slow", SLOW * 4)
-    assert with_speed(right, unclear).points == 4
+    assert with_speed(DOUBLE, right, unclear).points == 4
 
 
 def test_contradictory_specs_are_refused_when_registered(tmp_path):

@@ -181,7 +181,7 @@ def test_large_planes_get_pictures_with_words():
 
 
 def test_saved_and_notes_are_told():
-    text, page = both(with_speed(RIGHT, WITHIN), saved=True, notes=("checked on a GPU",))
+    text, page = both(with_speed(CONV, RIGHT, WITHIN), saved=True, notes=("checked on a GPU",))
     for form in (text, page):
         assert "Saved as mine.lenet.conv2d: later lessons run on it" in form
         assert "compare(conv2d) shows the reference beside yours" in form
@@ -189,13 +189,13 @@ def test_saved_and_notes_are_told():
 
 
 def test_the_librarys_note_counts_as_saved():
-    text, _ = both(replace(with_speed(RIGHT, WITHIN), notes=("saved",)))
+    text, _ = both(replace(with_speed(CONV, RIGHT, WITHIN), notes=("saved",)))
     assert "Saved as mine.lenet.conv2d" in text
     assert "saved." not in text.lower()
 
 
 def test_one_line_is_one_line():
-    assert report.one_line(with_speed(RIGHT, WITHIN)) == "✓ lenet.conv2d    accepted, 5 of 5 points"
+    assert report.one_line(with_speed(CONV, RIGHT, WITHIN)) == "✓ lenet.conv2d    accepted, 5 of 5 points"
     for verdict, _, _ in SAMPLES.values():
         assert "\n" not in report.one_line(verdict)
 

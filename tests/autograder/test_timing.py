@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autograder import timing
-from autograder.spec import Memory, Speed, of_call
+from autograder import report, timing
+from autograder.judge import judge, with_speed
+from autograder.runner import in_this_process
+from autograder.spec import Memory, SpecError, Speed, of_call
 from tests.autograder.toys import TIMED, toy
 
 CPU = torch.device("cpu")
@@ -97,3 +99,23 @@ def test_peak_memory_counts_what_is_alive_at_once():
     few, many = timing.peak_bytes(case, one_after_the_other, CPU), timing.peak_bytes(case, all_at_once, CPU)
     assert 4000 <= few <= 12000
     assert many >= 80000
+
+
+def test_an_answer_that_breaks_on_the_timed_input_is_not_right():
+    def only_small(x):
+        if x.numel() > 100_000:
+            raise ValueError("too large for me")
+        return 2 * x
+
+    found = timing.measure_speed(TIMED, only_small, CPU, 0)
+    assert "too large for me" in found.message
+    right = judge(TIMED, in_this_process(TIMED, only_small, CPU))
+    verdict = with_speed(TIMED, right, found)
+    assert (verdict.status, verdict.points) == ("not yet", 2.0)
+    assert "too large for me" in report.text(verdict, TIMED)
+
+
+def test_a_baseline_that_fails_is_our_fault():
+    broken = replace(TIMED, speed=replace(TIMED.speed, baseline=lambda x: 1 / 0))
+    with pytest.raises(SpecError, match="baseline"):
+        timing.measure_speed(broken, lambda x: 2 * x, CPU, 0)
