@@ -8,6 +8,7 @@ import io
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from types import FrameType
 
@@ -112,10 +113,14 @@ class Printed(io.TextIOBase):
 
 @contextlib.contextmanager
 def captured(*, live: bool = False) -> Iterator[Printed]:
-    """Collects what is printed instead of showing it; with `live`, it is shown as well as ever."""
+    """Collects what is printed instead of showing it; with `live`, it is shown as well as ever.
+
+    Warnings are printed too, whatever the process does with them: a right answer may warn.
+    """
     printed = Printed()
     if live:
         yield printed
         return
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), warnings.catch_warnings():
+        warnings.simplefilter("default")
         yield printed

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from autograder import failures, mine, references, registry, wire
+from autograder import failures, mine, references, registry, steady, wire
 from autograder.forbid import find_in_source
 from autograder.limits import PATIENCE, time_limit
 from autograder.runner import in_this_process, timeout
@@ -236,6 +236,7 @@ def _serve(connection: Connection, job: Job) -> None:
         else:
             from autograder.timing import measure_speed
 
+            steady.settle()
             connection.send_bytes(wire.encode(measure_speed(exercise, found, cpu, message["speed"])))
 
 

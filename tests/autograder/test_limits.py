@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import pytest
 import torch
@@ -93,3 +94,13 @@ def test_printed_lines_are_counted_and_the_first_kept():
     assert printed.lines == 10_000
     assert printed.first.splitlines()[0].startswith("line 0")
     assert len(printed.first.splitlines()) == limits.KEPT_LINES
+
+
+def test_a_warning_stops_no_answer_whatever_the_process_does_with_warnings():
+    seen = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with limits.captured():
+            warnings.showwarning = lambda message, *_: seen.append(str(message))
+            warnings.warn("only a word", UserWarning, stacklevel=1)
+    assert seen == ["only a word"]

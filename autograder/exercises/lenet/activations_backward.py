@@ -197,7 +197,7 @@ ACTIVATION_BACKWARD = Exercise(
     forbidden=(*RECTIFIERS, *TANH, *AUTOGRAD),
     speed=Speed(
         case=lambda rng: many_calls(grad_out=rng.normal(16, 64, 64), x=rng.normal(16, 64, 64), kind="tanh"),
-        limit=2.0,
+        limit=4.0,
         baseline=by_autograd,
         against="torch.tanh and autograd",
     ),
