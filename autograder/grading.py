@@ -1,4 +1,4 @@
-"""Grades cells, whoever wrote them: the judge stays here, the answer runs in a worker."""
+"""Grades cells, whoever wrote them: the judge stays here, the answer runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.judge import judge, with_speed
+from autograder.sandbox import stopwatch
+from autograder.sandbox.worker import SandboxWorker
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict
 from autograder.worker import Worker
@@ -15,11 +17,10 @@ from autograder.worker import Worker
 TRUSTS = "graded without a sandbox: the answers were trusted not to attack this machine"
 
 
-def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int, library: Path | None = None) -> Verdict:
-    """The complete verdict on the answer that `cells` define, speed included.
+def grade_trusting(exercise: Exercise, cells: Sequence[Cell], *, seed: int, library: Path | None = None) -> Verdict:
+    """The complete verdict on an answer whose author is trusted: a student's on their own machine.
 
-    library: a student's accepted answers, for what the exercise needs of others; None takes the references, so that
-    one mistake never costs twice. What crashes, hangs or floods costs this exercise and nothing else.
+    library: a student's accepted answers, for what the exercise needs of others; None takes the references.
     """
     start = time.perf_counter()
     with Worker(exercise, cells, library) as worker:
@@ -28,3 +29,28 @@ def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int, library: Path
         if verdict.status == "right":
             verdict = with_speed(exercise, verdict, worker.speed(seed))
     return verdict
+
+
+def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
+    """The complete verdict on the answer that `cells` define, whoever wrote them; it runs in the sandbox.
+
+    What the exercise needs of others are the references, so that one mistake never costs twice. What crashes, hangs,
+    floods or attacks costs this exercise and nothing else.
+    Raises SandboxError if there is no sandbox, which is never the answer's fault.
+    """
+    return with_speed_judged(exercise, cells, correctness(exercise, cells, seed=seed))
+
+
+def correctness(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
+    """The verdict without the speed, which is the second half of `grade`: a right answer stays "right"."""
+    start = time.perf_counter()
+    with SandboxWorker(exercise, cells) as worker:
+        verdict = judge(exercise, worker.run, seed=seed, run_stages=worker.run_stages)
+    return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def with_speed_judged(exercise: Exercise, cells: Sequence[Cell], verdict: Verdict) -> Verdict:
+    """The verdict on a right answer, completed by its speed; any other verdict as it is."""
+    if verdict.status != "right":
+        return verdict
+    return with_speed(exercise, verdict, stopwatch.speed_of(exercise, cells, verdict.seed))

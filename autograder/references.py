@@ -5,11 +5,17 @@ The judge never imports the solutions by name, so that a class release can leave
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import sys
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
+
+from autograder import slicing
+from autograder.slicing import Cell
 
 GROUP = "p2v.references"
 
@@ -33,3 +39,28 @@ def reference(lesson: str, name: str) -> Any:
 def source(lesson: str, name: str) -> str:
     """The reference's text. Raises LookupError where it isn't installed."""
     return inspect.getsource(reference(lesson, name))
+
+
+@cache
+def standalone(lesson: str, name: str) -> str:
+    """The text of a module that holds the reference `name` and what it needs, and no other reference.
+
+    Raises LookupError where it isn't installed.
+    """
+    found = reference(lesson, name)
+    package = next(package for package in packages() if f"{package}.{lesson}" in sys.modules)
+    main = Path(str(sys.modules[f"{package}.{lesson}"].__file__))
+    files = sorted(main.parent.glob("[!_]*.py")) if main.name == "__init__.py" else [main]
+    texts = [_without_imports_of(package, file.read_text(encoding="utf-8")) for file in files]
+    cells = [Cell(file.name, text) for file, text in zip(files, texts, strict=True)]
+    return slicing.source_of(slicing.needed(cells, found.__name__))
+
+
+def _without_imports_of(package: str, source: str) -> str:
+    """A file's text without the lines that import from its own package, whose files are put together."""
+    lines = source.split("\n")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[number] = ""
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from autograder import home, mine, references, registry, slicing
-from autograder.forbid import find_in_source
+from autograder.answer import forbidden_in
 from autograder.goldens import cases_of
 from autograder.judge import judge, with_speed
 from autograder.notebook import cells_of
@@ -160,12 +160,8 @@ def _is_reference(exercise: Exercise, answer: Callable[..., Any]) -> bool:
 
 
 def _forbidden_in_source(exercise: Exercise, cells: list[Cell]) -> Failure | None:
-    for item in slicing.needed(cells, exercise.name, given=_needed_names(exercise)):
-        hit = find_in_source(item.text, (*exercise.forbidden, *references.packages()), item.cell.place)
-        if hit is not None:
-            line = replace(hit[1], number=hit[1].number + slicing.first_line(item.node) - 1)
-            return Failure("forbidden", hit[0], (line,))
-    return None
+    found = slicing.needed(cells, exercise.name, given=_needed_names(exercise))
+    return forbidden_in(found, (*exercise.forbidden, *references.packages()))
 
 
 @contextmanager

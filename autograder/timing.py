@@ -45,11 +45,13 @@ def measure_speed(
         return None
     try:
         return _measured(exercise, exercise.speed, answer, device, seed)
-    except _TimedCaseFailed as failed:
+    except TimedCaseFailed as failed:
         return failed.failure
 
 
-class _TimedCaseFailed(Exception):
+class TimedCaseFailed(Exception):
+    """The answer broke on the input that is timed."""
+
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
@@ -65,48 +67,68 @@ def _measured(
             ours = _timed(case, answer, device, clock)
             base = _timed(case, exercise.baseline, device, clock, whose="the baseline of " + exercise.id)
             pairs = _rounds(ours, base, budget)
-            if (
-                _spread(pairs)[1] > budget.limit
-            ):  # over its budget only if it is so twice: something may have interfered
-                pairs = min(pairs, _rounds(ours, base, budget), key=lambda found: _spread(found)[0])
+            if spread(pairs)[1] > budget.limit:  # over its budget only if it is so twice: something may have interfered
+                pairs = min(pairs, _rounds(ours, base, budget), key=lambda found: spread(found)[0])
         with suppress(TimeLimit), time_limit(LONGEST), Watch() as watch:
             run_case(case, answer, device=device)
         memory = None
         if exercise.memory is not None:
             memory = peak_bytes(case, answer, device) / max(1, _input_bytes(case))
     limit = exercise.memory.limit if exercise.memory else None
-    return _decide(pairs, budget, watch.operators, memory, limit)
+    return decide(pairs, budget, watch.operators, memory, limit)
 
 
 def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]]:
     """Interleaved times, as few as decide: (answer, baseline) in seconds."""
+
+    def limited(seconds: float) -> float:
+        with time_limit(seconds):
+            return ours()
+
     base()
     reference = min(base(), base())
+    return _first_and_others(limited, ours, base, reference, budget)
+
+
+def outside_rounds(answer: Callable[[float], float], base: Timed, budget: Speed) -> list[tuple[float, float]]:
+    """Likewise for an answer in another process, which `answer(limit)` runs on what `base` ran on last.
+
+    answer: raises `TimeLimit` past `limit` seconds, after which its process is gone.
+    """
+    base()
+    reference = base()
+    return _first_and_others(answer, lambda: answer(LONGEST), base, reference, budget)
+
+
+def _first_and_others(
+    limited: Callable[[float], float], ours: Timed, base: Timed, reference: float, budget: Speed
+) -> list[tuple[float, float]]:
     hopeless = HOPELESS * budget.limit * reference
+    most = max(PATIENCE, hopeless)
     try:
-        with time_limit(max(PATIENCE, hopeless)):
-            first = ours()  # the warm-up, unless it is hopeless
-            settled = first > hopeless and ours() > hopeless
+        first = limited(most)  # the warm-up, unless it is hopeless
+        settled = first > hopeless and limited(most) > hopeless
     except TimeLimit:
-        first, settled = max(PATIENCE, hopeless), True
+        first, settled = most, True
     if settled:
         return [(first, reference)] * GROUPS
     pairs: list[tuple[float, float]] = []
     end = time.monotonic() + LONGEST
     while len(pairs) < MOST and (len(pairs) < FEWEST or time.monotonic() < end):
-        pairs.append((ours(), base()))
+        measured = base()
+        pairs.append((ours(), measured))
         if len(pairs) >= FEWEST and len(pairs) % GROUPS == 0 and _clear(pairs, budget):
             break
     return pairs
 
 
 def _clear(pairs: list[tuple[float, float]], budget: Speed) -> bool:
-    _, low, high = _spread(pairs)
+    _, low, high = spread(pairs)
     edges = [budget.limit] + ([budget.gold] if budget.gold is not None else [])
     return high / low < UNSTEADY and not any(low <= edge <= high for edge in edges)
 
 
-def _spread(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+def spread(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
     """The ratio of the minima, with the lowest and highest of the groups'."""
     groups = [pairs[start::GROUPS] for start in range(GROUPS)]
     ratios = [min(a for a, _ in group) / min(b for _, b in group) for group in groups if group]
@@ -114,10 +136,15 @@ def _spread(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
     return overall, min(*ratios, overall), max(*ratios, overall)
 
 
-def _decide(
-    pairs: list[tuple[float, float]], budget: Speed, operators: int, memory: float | None, memory_limit: float | None
+def decide(
+    pairs: list[tuple[float, float]],
+    budget: Speed,
+    operators: int = 0,
+    memory: float | None = None,
+    memory_limit: float | None = None,
 ) -> SpeedResult:
-    ratio, low, high = _spread(pairs)
+    """The verdict on interleaved times: over only if all of the spread is, inconclusive if the spread is too wide."""
+    ratio, low, high = spread(pairs)
     status: SpeedStatus
     if high <= budget.limit:
         status = "within"
@@ -160,7 +187,7 @@ def _timed(
         if trace.failure is not None:
             if whose:
                 raise SpecError(f"{whose} fails the timed case: {trace.failure.message}")
-            raise _TimedCaseFailed(trace.failure)
+            raise TimedCaseFailed(trace.failure)
         return max(sum(spent), 1e-9)
 
     return once

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from autograder.spec import Case, Failure, Line, Opaque, Probe, Ref, SpeedResult, Stage, Step, Trace
+from autograder.spec.trace import FailureKind
 
 KINDS: dict[str, type] = {
     kind.__name__: kind for kind in (Case, Step, Ref, Probe, Opaque, Trace, Failure, Line, Stage, SpeedResult)
@@ -24,6 +26,7 @@ DTYPES = {
     )
 }
 DEEPEST = 60
+MOST_BYTES = 256 << 20  # of an answer's outputs
 _LENGTH = struct.Struct("<I")
 
 
@@ -38,8 +41,8 @@ def encode(value: Any) -> bytes:
     return b"".join([_LENGTH.pack(len(header)), header, *blobs])
 
 
-def decode(message: bytes, *, most_bytes: int = 1 << 30) -> Any:
-    """The value that `encode` was given. Builds nothing but plain values and the spec's dataclasses.
+def decode(message: bytes, *, most_bytes: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)) -> Any:
+    """The value that `encode` was given. Builds nothing but plain values and the spec's dataclasses among `kinds`.
 
     Raises WireError for anything malformed, so that bytes from an untrusted process are safe to read.
     """
@@ -48,7 +51,7 @@ def decode(message: bytes, *, most_bytes: int = 1 << 30) -> Any:
     try:
         (length,) = _LENGTH.unpack_from(message)
         tree = json.loads(message[_LENGTH.size : _LENGTH.size + length])
-        return _Reader(memoryview(message)[_LENGTH.size + length :]).value(tree, 0)
+        return _Reader(memoryview(message)[_LENGTH.size + length :], kinds).value(tree, 0)
     except WireError:
         raise
     except Exception as error:
@@ -86,9 +89,74 @@ def _tensor_header(value: Tensor, blobs: list[bytes]) -> dict[str, Any]:
     return {"dtype": dtype, "shape": list(lying.shape), "order": order, "bytes": len(blobs[-1])}
 
 
+def encode_trace(trace: Trace) -> bytes:
+    """A trace as bytes; what can't be sent becomes a failure that says so."""
+    try:
+        message = encode(trace)
+    except (RecursionError, MemoryError):
+        return encode(Trace(failure=Failure("output", "your answer returned something too deep or too large")))
+    if len(message) > MOST_BYTES:
+        size = f"{len(message) / 2**20:,.0f} MB, more than the {MOST_BYTES >> 20} MB that are read"
+        return encode(Trace(failure=Failure("output", f"your answer returned {size}")))
+    return message
+
+
+def decode_reply(message: bytes) -> Trace | Failure | str:
+    """What an answer's process said: a trace, a failure or a short word. Nothing in it is believed unchecked.
+
+    Raises WireError for anything else, whatever the process wrote.
+    """
+    reply = decode(message, kinds=("Trace", "Failure", "Line", "Stage", "Opaque"))
+    if isinstance(reply, str) and len(reply) <= LONGEST_WORD:
+        return reply
+    if isinstance(reply, Failure):
+        return _checked_failure(reply)
+    if isinstance(reply, Trace):
+        return _checked_trace(reply)
+    raise WireError(f"no {type(reply).__name__} is expected here")
+
+
+LONGEST_WORD, LONGEST_TEXT, MOST_NAMES = 40, 2000, 100
+
+
+def _checked_trace(trace: Trace) -> Trace:
+    pairs = (*trace.aliases, *trace.misplaced)
+    fits = (
+        isinstance(trace.outputs, dict)
+        and (trace.failure is None or isinstance(trace.failure, Failure))
+        and _are(trace.changed, str)
+        and all(_are(group, tuple) for group in (trace.aliases, trace.misplaced))
+        and all(len(pair) == 2 and _are(pair, str) for pair in pairs)
+        and all(type(number) is int and number >= 0 for number in (trace.printed_lines, trace.operators))
+        and isinstance(trace.printed, str)
+        and _are(trace.stages, Stage)
+        and all(isinstance(stage.inputs, dict) and isinstance(stage.output, dict) for stage in trace.stages)
+    )
+    if not fits:
+        raise WireError("a trace's parts are not what they should be")
+    failure = None if trace.failure is None else _checked_failure(trace.failure)
+    return replace(trace, failure=failure, printed=trace.printed[:LONGEST_TEXT])
+
+
+def _checked_failure(failure: Failure) -> Failure:
+    texts = [failure.message, *(part for line in failure.lines for part in (line.place, line.text))]
+    numbers = [line.number for line in failure.lines]
+    if not (failure.kind in get_args(FailureKind) and _are(texts, str) and _are(numbers, int)):
+        raise WireError("a failure's parts are not what they should be")
+    lines = tuple(Line(line.place[:LONGEST_WORD], line.number, line.text[:200]) for line in failure.lines[:MOST_NAMES])
+    return Failure(failure.kind, failure.message[:LONGEST_TEXT], lines)
+
+
+def _are(values: Any, kind: type) -> bool:
+    """Whether these are a few values, all of one type."""
+    few = isinstance(values, tuple | list) and len(values) <= MOST_NAMES
+    return few and all(isinstance(value, kind) for value in values)
+
+
 class _Reader:
-    def __init__(self, blobs: memoryview) -> None:
+    def __init__(self, blobs: memoryview, kinds: Collection[str]) -> None:
         self._blobs = blobs
+        self._kinds = kinds
         self._offset = 0
 
     def value(self, tree: Any, depth: int) -> Any:
@@ -99,6 +167,8 @@ class _Reader:
         if not isinstance(tree, dict):
             return tree
         if "object" in tree:
+            if tree["object"] not in self._kinds:
+                raise WireError(f"no {tree['object']!r} is expected here")
             kind = KINDS[tree["object"]]
             return kind(**{str(key): self.value(item, depth + 1) for key, item in tree["fields"].items()})
         ((tag, body),) = tree.items()
@@ -125,5 +195,7 @@ class _Reader:
             lying = torch.empty(shape, dtype=dtype)
         else:
             lying = torch.frombuffer(bytearray(raw), dtype=torch.uint8).view(dtype).reshape(shape)
+            if dtype == torch.bool:
+                lying = lying.view(torch.uint8) != 0  # any other byte would be true and yet not equal to True
         back = [order.index(axis) for axis in range(len(order))]
         return lying.permute(back) if order else lying

@@ -7,7 +7,6 @@ This is no sandbox: the code that runs here is trusted not to attack the machine
 
 from __future__ import annotations
 
-import linecache
 import multiprocessing
 import os
 import signal
@@ -27,18 +26,16 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from autograder import failures, mine, references, registry, steady, wire
-from autograder.forbid import find_in_source
+from autograder import answer, failures, mine, references, registry, steady, wire
 from autograder.limits import PATIENCE, time_limit
 from autograder.runner import in_this_process, timeout
-from autograder.slicing import Cell, Statement, first_line, needed
+from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, SpeedResult, Trace
 
 GRACE = 3.0  # seconds past the answer's own limit until the child is killed
 START = 60.0  # seconds for the first child, which waits until torch is imported
 DEFINING = 10.0  # seconds for the cells that define the answer
 ATTEMPTS = 4  # at starting a child
-MOST_BYTES = 256 << 20
 EXTRA_MEMORY = 4 << 30  # address space beyond what torch itself has mapped
 
 
@@ -125,7 +122,7 @@ class Worker:
             if not self._connection.poll(seconds):
                 self._process.kill()
                 return Failure("timeout", f"stopped after {seconds:g} s without a word")
-            return wire.decode(self._connection.recv_bytes(MOST_BYTES))
+            return wire.decode(self._connection.recv_bytes(wire.MOST_BYTES))
         except (EOFError, OSError):
             return self._ending()
         except wire.WireError:
@@ -232,7 +229,7 @@ def _serve(connection: Connection, job: Job) -> None:
         except EOFError:
             return
         if isinstance(message, Case):
-            connection.send_bytes(_encoded(run(message)))
+            connection.send_bytes(wire.encode_trace(run(message)))
         else:
             from autograder.timing import measure_speed
 
@@ -247,18 +244,6 @@ def _defined_in_time(exercise: Exercise, job: Job) -> Any:
             return define(exercise, cells, Path(job.library) if job.library else None)
     except failures.TimeLimit:
         return Failure("timeout", f"stopped after {DEFINING:g} s, while the cells ran that define {exercise.name}")
-
-
-def _encoded(trace: Trace) -> bytes:
-    """A trace as bytes; what can't be sent becomes a failure that says so."""
-    try:
-        message = wire.encode(trace)
-    except (RecursionError, MemoryError):
-        return wire.encode(Trace(failure=Failure("output", "your answer returned something too deep or too large")))
-    if len(message) > MOST_BYTES:
-        size = f"{len(message) / 2**20:,.0f} MB, more than the {MOST_BYTES >> 20} MB that are read"
-        return wire.encode(Trace(failure=Failure("output", f"your answer returned {size}")))
-    return message
 
 
 def _limit_resources() -> None:
@@ -280,36 +265,11 @@ def _limit_resources() -> None:
 
 
 def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> Any:
-    """Runs what the answer's definition needs, and nothing else; gives the answer, or a Failure.
+    """The answer that the cells define, or a Failure.
 
     What it `needs` of other exercises comes from `library` (the student's accepted answers), else the reference.
     """
     folder, only = (library, None) if library is not None else (Path(os.devnull), exercise.needs)
     mine.install(mine.Library(folder, references.reference, notify=lambda _: None, only=only))
     needs = {need.partition(".")[2]: need.partition(".")[0] for need in exercise.needs}
-    chosen = needed(cells, exercise.name, given=needs)
-    if not chosen:
-        return Failure("missing", f"no cell defines {exercise.name}")
-    for item in chosen:
-        hit = find_in_source(item.text, (*exercise.forbidden, *references.packages()), item.cell.place)
-        if hit is not None:
-            line = replace(hit[1], number=hit[1].number + first_line(item.node) - 1)
-            return Failure("forbidden", hit[0], (line,))
-    module = ModuleType("answer")
-    sys.modules["answer"] = module
-    try:
-        for name, lesson in needs.items():
-            setattr(module, name, getattr(__import__(f"mine.{lesson}", fromlist=[name]), name))
-        for item in chosen:
-            _execute(item, module)
-    except (Exception, SystemExit) as error:
-        return failures.of_exception(error)
-    answer = getattr(module, exercise.name, None)
-    return answer if callable(answer) else Failure("missing", f"{exercise.name} is not a function or class")
-
-
-def _execute(item: Statement, module: ModuleType) -> None:
-    filename = f"<{item.cell.place}>"
-    linecache.cache[filename] = (len(item.cell.source), None, item.cell.source.splitlines(keepends=True), filename)
-    text = "\n" * (first_line(item.node) - 1) + item.text
-    exec(compile(text, filename, "exec"), module.__dict__)
+    return answer.define(exercise.name, cells, needs, (*exercise.forbidden, *references.packages()))

@@ -1,0 +1,115 @@
+"""The other side: a child that holds one answer and carries out what it is asked, until it is killed.
+
+It knows the cases' inputs, the references that the exercise needs, and nothing else that is worth knowing.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from autograder import answer, failures, steady, wire
+from autograder.driver import run_case
+from autograder.runner import carry_out
+from autograder.sandbox import channel, linux
+from autograder.sandbox.readable import readable
+from autograder.sandbox.seal import seal_names, seal_operators
+from autograder.slicing import Cell
+from autograder.spec import Case, Failure, Trace
+
+CHANNEL = 3  # the one descriptor that stays open besides 0, 1 and 2, which lead nowhere
+CPU = torch.device("cpu")
+
+
+def serve(program: bytes) -> None:
+    """Confines this process, defines the answer, then answers message after message.
+
+    program: the seccomp filter. The first reply is "confined", or what stands in the way: until then nothing of the
+    student's has run. The second is "ready", or why there is no answer.
+    """
+    job = wire.decode(channel.read(CHANNEL))
+    torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore of the system
+    try:
+        if job["timed"]:
+            steady.settle()
+        _lend(job["needs"])
+        seal_operators([(name, key) for name, key in job["kernels"]])
+        seal_names(job["forbidden"])
+        _confine(job, program)
+    except Exception as error:
+        _say(Failure("crashed", f"{type(error).__name__}: {error}"))
+        return
+    _say("confined")
+    found = _defined(job)
+    _say(found if isinstance(found, Failure) else "ready")
+    while not isinstance(found, Failure):
+        message = wire.decode(channel.read(CHANNEL))
+        channel.write(CHANNEL, _reply(message, found, job))
+
+
+def _confine(job: Mapping[str, Any], program: bytes) -> None:
+    allowed = readable(job["forbidden"])
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = mapped + int(job["memory"])
+    limits = {resource.RLIMIT_AS: most, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 64}
+    limits[resource.RLIMIT_MSGQUEUE] = limits[resource.RLIMIT_MEMLOCK] = 0
+    for kind, value in limits.items():
+        resource.setrlimit(kind, (value, value))
+    linux.die_with_parent()
+    linux.restrict_files(allowed.files, allowed.listings)
+    linux.set_option(linux.PR_SET_DUMPABLE, 0)
+    linux.load_filter(program)
+
+
+def _lend(needs: Sequence[Sequence[str]]) -> None:
+    """Makes `from mine.lenet import conv2d` work for what the exercise needs: the references, from their text."""
+    sys.modules["mine"] = ModuleType("mine")
+    for lesson, name, source in needs:
+        module = sys.modules.setdefault(f"mine.{lesson}", ModuleType(f"mine.{lesson}"))
+        setattr(sys.modules["mine"], lesson, module)
+        alone = ModuleType(f"reference_{name}")
+        exec(compile(source, f"<reference {name}>", "exec"), alone.__dict__)
+        setattr(module, name, getattr(alone, name))
+
+
+def _defined(job: Mapping[str, Any]) -> Any:
+    cells = [Cell(place, source) for place, source in job["cells"]]
+    needs = {name: lesson for lesson, name, _ in job["needs"]}
+    try:
+        return answer.define(job["name"], cells, needs, job["forbidden"])
+    except KeyboardInterrupt:
+        return Failure("raised", "KeyboardInterrupt")
+    except BaseException as error:  # a class of the student's own that derives from it
+        return failures.of_exception(error)
+
+
+def _reply(message: Any, found: Any, job: Mapping[str, Any]) -> bytes:
+    try:
+        if isinstance(message, Case):
+            live, forbidden = bool(job["live"]), tuple(job["forbidden"])
+            return wire.encode_trace(carry_out(message, found, CPU, forbidden, live=live))
+        if "stages" in message:
+            return wire.encode_trace(run_case(message["stages"], found, stages=True))
+        if "timed" in message:
+            return wire.encode_trace(_timed(message["timed"], found))
+    except BaseException as error:
+        return wire.encode_trace(Trace(failure=failures.of_exception(error)))
+    return wire.encode("what?")
+
+
+def _timed(case: Case, found: Any) -> Trace:
+    with torch.no_grad():
+        return run_case(case, found)
+
+
+def _say(reply: str | Failure) -> None:
+    channel.write(CHANNEL, wire.encode(reply))

@@ -1,0 +1,144 @@
+"""Takes forbidden operators out of a process, at every dispatch key, so that no way through torch leads to them.
+
+Python functions past the dispatcher lose their code instead: every reference to them, found by whatever hunt, raises.
+This is done in a child that serves one exercise; nothing undoes it there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fnmatch
+import gc
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+
+from autograder.failures import ForbiddenCall
+from autograder.forbid import matches
+
+KEYS = (
+    *("CPU", "CUDA", "Meta", "QuantizedCPU", "SparseCPU", "MkldnnCPU", "QuantizedMeta", "NestedTensorCPU"),
+    *("SparseCsrCPU", "AutogradCPU", "AutogradOther", "AutogradNestedTensor", "AutocastCPU", "Autograd"),
+    *("ADInplaceOrView", "FuncTorchBatched", "Functionalize", "CompositeExplicitAutograd"),
+    *("CompositeExplicitAutogradNonFunctional", "CompositeImplicitAutograd"),
+    *("CompositeImplicitAutogradNestedTensor", "ZeroTensor", "Conjugate", "Negative"),
+)
+Kernel = tuple[str, str]  # an operator's full name, a dispatch key
+
+
+@cache
+def kernels(patterns: tuple[str, ...]) -> tuple[Kernel, ...]:
+    """Every registered kernel of the operators that match. Worked out on the trusted side, once per exercise."""
+    operators = tuple(pattern for pattern in patterns if "::" in pattern)
+    known = torch._C._dispatch_get_all_op_names() if operators else []
+    names = [name for name in known if matches(name.partition(".")[0], operators)]
+    return tuple((name, key) for name in names for key in KEYS if _registered(name, key))
+
+
+def _registered(name: str, key: str) -> bool:
+    try:
+        return bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, key))
+    except RuntimeError:
+        return False
+
+
+def seal_operators(found: Sequence[Kernel]) -> None:
+    """Puts a refusal in the place of each kernel, for as long as the process lives."""
+    libraries: dict[str, Any] = {}
+    refusals: dict[str, Callable[..., Any]] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of every kernel that is replaced
+        for name, key in found:
+            space, _, operator = name.partition("::")
+            if space not in libraries:
+                libraries[space] = torch._C._dispatch_library("IMPL", space, "", "sealed", 0)
+            refusal = refusals.setdefault(name, _refusal(name.partition(".")[0]))
+            libraries[space].impl(operator, key, refusal, False)
+    for library in libraries.values():  # were one freed, its refusals would be taken back
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
+
+
+def _refusal(name: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ForbiddenCall(name)
+
+    return refuse
+
+
+def seal_names(patterns: Sequence[str]) -> None:
+    """Takes the code out of the Python functions and classes whose dotted names match, as far as they are imported."""
+    for pattern in patterns:
+        if "::" in pattern:
+            continue
+        if pattern == "torch.autograd":
+            _stop_the_engine()
+            continue
+        if pattern in sys.modules:
+            inside = [name for name in sys.modules if name == pattern or name.startswith(f"{pattern}.")]
+            for module in inside:
+                _seal_matching(module, "*", home=pattern)
+        else:
+            owner, _, name = pattern.rpartition(".")
+            _seal_matching(owner, name)
+
+
+def _stop_the_engine() -> None:
+    """Removes autograd's one entrance. The rest of torch.autograd stays: `torch.no_grad` is part of it."""
+    engine = type(torch.autograd.Variable._execution_engine)
+    gc.get_referents(vars(engine))[0].pop("run_backward", None)  # the dictionary behind the read-only view
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(engine))
+
+
+def _seal_matching(path: str, pattern: str, home: str = "") -> None:
+    """Empties what matches in a module or class. home: only what was made in this package, not what it imports."""
+    owner = _found(path)
+    if owner is None:
+        return
+    for name, value in list(vars(owner).items()):
+        made_here = str(getattr(value, "__module__", None) or "").startswith(home)
+        if made_here and fnmatch.fnmatchcase(name, pattern) and not name.startswith("__"):
+            _empty(f"{path}.{name}", value, owner, name)
+
+
+def _found(path: str) -> Any:
+    """The module or class of a dotted name, None where it isn't imported."""
+    head, _, last = path.rpartition(".")
+    return sys.modules.get(path) or getattr(sys.modules.get(head), last, None)
+
+
+def _empty(full: str, value: Any, owner: Any, name: str) -> None:
+    if (
+        isinstance(value, types.ModuleType)
+        or str(getattr(value, "__module__", None) or "").partition(".")[0] not in SEALED
+    ):
+        return
+    for function in _functions_of(value):
+        _take_code(function, full)
+    if callable(value) and not isinstance(value, type | types.FunctionType) and isinstance(owner, types.ModuleType):
+        setattr(owner, name, _refusal(full))  # built in: there is no code to take
+
+
+SEALED = ("torch", "numpy", "scipy", "math", "")
+
+
+def _functions_of(value: Any) -> Iterator[types.FunctionType]:
+    if isinstance(value, types.FunctionType):
+        yield value
+    elif isinstance(value, type):
+        yield from (item for item in vars(value).values() if isinstance(item, types.FunctionType))
+
+
+def _take_code(function: types.FunctionType, full: str) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        from autograder.failures import ForbiddenCall
+
+        raise ForbiddenCall("this")
+
+    code = refuse.__code__
+    constants = tuple(full if item == "this" else item for item in code.co_consts)
+    function.__code__ = code.replace(co_consts=constants, co_freevars=function.__code__.co_freevars)

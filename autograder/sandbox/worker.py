@@ -1,0 +1,174 @@
+"""The trusted side's view of an answer in the sandbox: give it a case, get a trace back, whatever it tries."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from types import TracebackType
+from typing import Any
+
+from autograder import references, registry, wire
+from autograder.limits import PATIENCE
+from autograder.runner import timeout
+from autograder.sandbox import seal
+from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong
+from autograder.sandbox.parent import SandboxError, Zygote, cpu_seconds, running_zygote
+from autograder.slicing import Cell
+from autograder.spec import Case, Exercise, Failure, Trace
+
+START = 60.0  # seconds until the child is confined
+DEFINING = 10.0  # seconds for the cells that define the answer
+GRACE = 3.0  # seconds on the clock beyond `PATIENCE` times the limit
+MEMORY = 4 << 30  # bytes of address space beyond torch's own
+UNREADABLE = Failure("crashed", "your answer's process sent something unreadable")
+
+
+class SandboxWorker:
+    """A confined child that holds one answer. Use as a context. timed: gets the child ready for timing."""
+
+    def __init__(self, exercise: Exercise, cells: Sequence[Cell], *, timed: bool = False, memory: int = MEMORY) -> None:
+        self._exercise = exercise
+        self._zygote: Zygote = running_zygote()
+        self._channel: Channel
+        self._channel, self._process = self._zygote.fork()
+        self._ended: Failure | None = None
+        own = {"cells": [(cell.place, cell.source) for cell in cells], "memory": memory, "timed": timed}
+        self._job = {**_job(exercise.id), **own}
+        self._ready = False
+        self._failure: Failure | None = None
+        self.peak = 0
+
+    def __enter__(self) -> SandboxWorker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        self._channel.close()
+
+    def prepare(self) -> Failure | None:
+        """Defines the answer in the child; the failure if that doesn't work.
+
+        Raises SandboxError if the child couldn't be confined, which is never the answer's fault.
+        """
+        if not self._ready:
+            self._ready = True
+            reply = self._ask(self._job, START, START)
+            if reply != "confined":
+                why = reply.message if isinstance(reply, Failure) else "it sent something unreadable"
+                raise SandboxError(f"the process for {self._exercise.id} could not be confined: {why}")
+            reply = self._reply(self._overdue(DEFINING, PATIENCE * DEFINING + GRACE))
+            if reply != "ready":
+                self._failure = reply if isinstance(reply, Failure) else UNREADABLE
+                if self._failure.kind == "timeout":
+                    told = f"stopped after {DEFINING:g} s, while the cells ran that define {self._exercise.name}"
+                    self._failure = replace(self._failure, message=told)
+        return self._failure
+
+    def run(self, case: Case) -> Trace:
+        """Carries a case out in the child. What was worked out by hand stays here."""
+        return self._trace(replace(case, expect={}, note=""), case)
+
+    def run_stages(self, case: Case) -> Trace:
+        """Likewise, recording the stages of a module."""
+        return self._trace({"stages": replace(case, expect={}, note="")}, case)
+
+    def timed(self, message: bytes, limit: float) -> tuple[float, Trace | Failure]:
+        """Sends a timed case, encoded; the CPU seconds until its outputs were here, and those outputs."""
+        start = self._cpu()
+        reply = self._exchange(message, limit, PATIENCE * limit + GRACE)
+        spent = self._cpu() - start
+        return spent, reply if isinstance(reply, Trace | Failure) else UNREADABLE
+
+    def _trace(self, message: Any, case: Case) -> Trace:
+        failure = self.prepare()
+        if failure is not None:
+            return Trace(failure=failure)
+        limit = self._exercise.time_limit
+        reply = self._ask(message, limit, PATIENCE * limit + GRACE)
+        if isinstance(reply, Trace):
+            return reply
+        if isinstance(reply, Failure) and reply.kind == "timeout":
+            return Trace(failure=timeout(self._exercise, case))
+        return Trace(failure=reply if isinstance(reply, Failure) else UNREADABLE)
+
+    def _ask(self, message: Any, cpu: float, wall: float) -> Trace | Failure | str:
+        return self._exchange(wire.encode(message), cpu, wall)
+
+    def _exchange(self, message: bytes, cpu: float, wall: float) -> Trace | Failure | str:
+        if self._ended is not None:
+            return self._ended
+        overdue = self._overdue(cpu, wall)
+        try:
+            self._channel.send(message, overdue)
+        except (Ended, Overdue):
+            return self._stopped()
+        return self._reply(overdue)
+
+    def _reply(self, overdue: Callable[[], bool]) -> Trace | Failure | str:
+        if self._ended is not None:
+            return self._ended
+        try:
+            return wire.decode_reply(self._channel.receive(overdue, 2 * wire.MOST_BYTES))
+        except Overdue:
+            self._end()
+            self._ended = Failure("timeout", "stopped")
+            return self._ended
+        except Ended:
+            return self._stopped()
+        except (TooLong, wire.WireError):
+            self._end()
+            self._ended = UNREADABLE
+            return UNREADABLE
+
+    def _overdue(self, cpu: float, wall: float) -> Callable[[], bool]:
+        """Whether the child has used up its time: `cpu` seconds of work and of the clock, or `wall` on the clock."""
+        used, start = self._cpu(), time.monotonic()
+
+        def over() -> bool:
+            passed = time.monotonic() - start
+            return passed > wall or (passed > cpu and self._cpu() - used > cpu)
+
+        return over
+
+    def _cpu(self) -> float:
+        try:
+            return cpu_seconds(self._process) if self._ended is None else 0.0
+        except OSError:
+            return 0.0
+
+    def _stopped(self) -> Failure:
+        ending = self._zygote.end(self._process)
+        self.peak = ending.peak
+        if ending.signal == signal.SIGSEGV:
+            self._ended = Failure("crashed", "your answer's process ended: a segmentation fault")
+        elif ending.signal is not None:
+            said = "it was killed, most likely for using too much memory"
+            why = said if ending.signal == signal.SIGKILL else f"signal {ending.signal}"
+            self._ended = Failure("crashed", f"your answer's process ended: {why}")
+        else:
+            self._ended = Failure("crashed", "your answer ended its own process (does it call exit?)")
+        return self._ended
+
+    def _end(self) -> None:
+        if self._ended is None:
+            self.peak = self._zygote.end(self._process).peak
+            self._ended = Failure("crashed", "your answer's process was ended")
+
+
+@cache
+def _job(exercise_id: str) -> Mapping[str, Any]:
+    """What a child is told of an exercise: its name, what it may not use, and the references that it needs."""
+    exercise = registry.find(exercise_id)
+    needs = [need.partition(".")[::2] for need in exercise.needs]
+    return {
+        "name": exercise.name,
+        "forbidden": (*exercise.forbidden, *references.packages()),
+        "needs": [(lesson, name, references.standalone(lesson, name)) for lesson, name in needs],
+        "kernels": seal.kernels(tuple(exercise.forbidden)),
+        "live": exercise.live,
+    }
