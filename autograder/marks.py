@@ -27,8 +27,9 @@ class Mark:
     """One exercise of one submission: the points, why, and what they rest on.
 
     status: as in `Verdict`; "fault" if the grading program itself failed. mistake: its name, or "". failing: the first
-    failing case's name. speed: status, ratio, low, high, limit, tier. source, spec: hashes of what was handed in and of
-    the check. judge: the program's version. sandboxed: False if the code was trusted. timed: the speed was judged too.
+    failing case's name. passed, cases: how many cases were right, of how many. speed: status, ratio, low, high, limit,
+    tier. source, spec: hashes of what was handed in and of the check. judge: the program's version. sandboxed: False if
+    the code was trusted. timed: the speed was judged too.
     """
 
     exercise: str
@@ -38,6 +39,8 @@ class Mark:
     mistake: str = ""
     failing: str = ""
     problem: str = ""
+    passed: int = 0
+    cases: int = 0
     seed: int = 0
     sandboxed: bool = True
     timed: bool = True
@@ -92,6 +95,8 @@ def mark_of(verdict: Verdict, exercise: Exercise, *, source: str, sandboxed: boo
         mistake=verdict.diagnosis.name if verdict.diagnosis is not None else "",
         failing=failing.case.name if failing is not None else "",
         problem=trouble.message if trouble is not None else "",
+        passed=verdict.passed,
+        cases=len(verdict.results),
         seed=verdict.seed,
         sandboxed=sandboxed,
         timed=timed,
