@@ -39,7 +39,9 @@ def cases_of(exercise: Exercise, seed: int) -> list[Case]:
         return list(exercise.cases(Rng(seed)))
     known = seed % golden.seeds
     return [
-        replace(case, expect={**_recorded(exercise, golden, known, case.name), **case.expect})
+        case
+        if case.hidden  # of a class's pack, which says itself what is expected
+        else replace(case, expect={**_recorded(exercise, golden, known, case.name), **case.expect})
         for case in exercise.cases(Rng(known))
     ]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from autograder.report import as_html, as_text
 from autograder.report.content import content, hint_text
 from autograder.report.headline import headline
+from autograder.report.hidden import concealed
 from autograder.report.parts import SYMBOLS
 from autograder.report.words import describe
 from autograder.spec import Exercise, Verdict
@@ -34,5 +35,5 @@ def html(verdict: Verdict, exercise: Exercise, *, saved: bool = False, notes: Se
 
 def one_line(verdict: Verdict) -> str:
     """The verdict on one line, for lists: "✓ lenet.conv2d    accepted, 5 of 5 points"."""
-    head = headline(verdict)
+    head = headline(concealed(verdict))
     return f"{SYMBOLS[head.tone]} {head.name}    {head.says}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from autograder.report.budgets import right_answer
 from autograder.report.evidence import evidence, inputs_of, stage_parts
 from autograder.report.headline import headline, is_absent, is_right, stands_alone
+from autograder.report.hidden import concealed
 from autograder.report.parts import Code, FailingCase, Part, Passed, Preformatted, Say
 from autograder.report.problems import explain, try_it
 from autograder.report.words import clean, counted, listed, one_line
@@ -23,6 +24,7 @@ def content(
 
     saved: the answer has joined the student's own library. notes: further sentences from whoever ran the check.
     """
+    verdict = concealed(verdict)
     parts: list[Part] = [headline(verdict)]
     if is_right(verdict):
         parts += right_answer(verdict, exercise, saved or SAVED in verdict.notes)
@@ -59,9 +61,20 @@ def _failing(verdict: Verdict, exercise: Exercise) -> Iterator[Part]:
     first = failing[0]
     if passed:
         yield Passed(passed)
+    if first.case.hidden:
+        yield from _private(verdict, failing, exercise)
+        return
     yield FailingCase(first.case.name, try_it(first.case, exercise), tuple(item.case.name for item in failing[1:]))
     yield from inputs_of(first.case, exercise.name, written=_is_by_hand(first))
     yield from _why(verdict, first, exercise)
+
+
+def _private(verdict: Verdict, failing: Sequence[CaseResult], exercise: Exercise) -> Iterator[Part]:
+    names = "; ".join(one_line(result.case.name, 60) for result in failing)
+    kind = "case" if len(failing) == 1 else "cases"
+    yield Say("", f"✗ {names}    ({kind} of your class, not shown; all the course's own are right)")
+    yield from _went_wrong(verdict, "", exercise)
+    yield _next(_step(verdict, "read the exercise again: what does it ask that no case here has tried?"), exercise)
 
 
 def _is_by_hand(result: CaseResult) -> bool:

@@ -85,6 +85,7 @@ class Case:
     note: the arithmetic of one output value, for cases small enough to read.
     terms: how many products or terms are summed into one output value (widens the tolerance by its root).
     scale: size of the largest intermediate value, where that is far above the outputs; else the outputs' own counts.
+    hidden: reports give its name and nothing else of it (a class's private cases).
     """
 
     name: str
@@ -94,6 +95,7 @@ class Case:
     note: str = ""
     terms: int = 1
     scale: float | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         if not self.steps:
