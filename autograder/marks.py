@@ -20,6 +20,7 @@ from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict
 
 FOLDER = Path(".p2v") / "grading"  # in the course folder
+FAULT = "fault"  # the status of a mark where the grading program itself failed
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Mark:
 class Sheet:
     """All marks of one notebook of one submission. history: earlier marks by exercise, oldest first, without reports.
 
-    notes: what was found wrong with the file. entered: when nbgrader's gradebook got these marks, or "".
+    submission: a hash of the file and when it was handed in. notes: what was found wrong with the file. entered: when
+    nbgrader's gradebook got all that, or "" if it has yet to.
     """
 
     student: str
@@ -113,7 +115,7 @@ def mark_of(verdict: Verdict, exercise: Exercise, *, source: str, sandboxed: boo
 
 def now() -> str:
     """The present time, as it is kept."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def source_hash(cells: Sequence[Cell]) -> str:
@@ -136,6 +138,15 @@ def spec_hash(exercise_id: str) -> str:
 def judge_version() -> str:
     """The version of this program."""
     return version("pixels-to-voxels")
+
+
+def stored(sheet: Sheet, exercise_id: str, source: str) -> Mark | None:
+    """The mark that an exercise has already, if it still holds: for this code, by this check and program."""
+    mark = sheet.marks.get(exercise_id)
+    key = (source, spec_hash(exercise_id), judge_version())
+    if mark is None or mark.status == FAULT or (mark.source, mark.spec, mark.judge) != key:
+        return None
+    return mark
 
 
 def path_of(course: Path, lesson: str, student: str, notebook: str) -> Path:
