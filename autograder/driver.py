@@ -31,17 +31,45 @@ def run_case(
     stages: also records what goes into and out of every named submodule.
     Raises what is not an Exception (interrupts, `TimeLimit`); everything else becomes a failure.
     """
-    run = _Run(case, subject, device or torch.device("cpu"), guard, stages)
-    seeds = any(item.verb == "seed" for item in case.steps)
-    try:
-        with torch.random.fork_rng(enabled=seeds):  # so that a check leaves the caller's generator as it was
-            for item in case.steps:
-                run.do(item)
-    except _Refused as refused:
-        return run.trace(refused.failure)
-    except (Exception, SystemExit, failures.ForbiddenCall) as error:
-        return run.trace(failures.of_exception(error))
-    return run.trace(None)
+    return Prepared(case, subject, device=device, guard=guard, stages=stages).carry_out()
+
+
+class Prepared:
+    """A case whose inputs lie ready, so that `carry_out` takes the time of the program alone."""
+
+    def __init__(
+        self,
+        case: Case,
+        subject: Callable[..., Any],
+        *,
+        device: torch.device | None = None,
+        guard: Guard = nullcontext,
+        stages: bool = False,
+    ) -> None:
+        self._case = case
+        self._run = _Run(case, subject, device or torch.device("cpu"), guard, stages)
+        self._failure: Failure | None = None
+
+    def carry_out(self) -> Trace:
+        """Runs the case; as `run_case`."""
+        self.go()
+        return self.trace()
+
+    def go(self) -> None:
+        """Runs the case's program; how it went is kept for `trace`."""
+        seeds = any(item.verb == "seed" for item in self._case.steps)
+        try:
+            with torch.random.fork_rng(enabled=seeds):  # so that a check leaves the caller's generator as it was
+                for item in self._case.steps:
+                    self._run.do(item)
+        except _Refused as refused:
+            self._failure = refused.failure
+        except (Exception, SystemExit, failures.ForbiddenCall) as error:
+            self._failure = failures.of_exception(error)
+
+    def trace(self) -> Trace:
+        """What came of it."""
+        return self._run.trace(self._failure)
 
 
 class _Refused(Exception):

@@ -44,9 +44,10 @@ class Ending:
 
 
 class Zygote:
-    """A running zygote."""
+    """A running zygote; the `number`th of this judge."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self._control, theirs = socket.socketpair()
         self._trouble = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         command = [sys.executable, "-I", "-m", "autograder.sandbox.zygote", str(theirs.fileno())]
@@ -115,7 +116,7 @@ class Zygote:
 
 @cache
 def _zygote_of(judge: int, attempt: int) -> Zygote:
-    return Zygote()
+    return Zygote(attempt)
 
 
 def running_zygote() -> Zygote:

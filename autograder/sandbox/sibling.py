@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 from autograder import registry, steady, wire
-from autograder.driver import run_case
 from autograder.sandbox import channel
-from autograder.sandbox.child import CHANNEL
-from autograder.timing import cpu_seconds
+from autograder.sandbox.child import CHANNEL, Timed
 
 
 def serve() -> None:
-    """Carries out cases on baselines. Each reply gives the seconds inside the baseline's calls, and the outputs."""
+    """Carries out timed cases on baselines, in the same requests as an answer's process."""
     torch.set_num_threads(1)
     steady.settle()
+    timed = None
     while True:
         message = wire.decode(channel.read(CHANNEL))
-        exercise = registry.find(message["exercise"])
-        spent: list[float] = []
-
-        @contextmanager
-        def guard(spent: list[float] = spent) -> Iterator[None]:
-            start = cpu_seconds()
-            yield
-            spent.append(cpu_seconds() - start)
-
-        with torch.no_grad():
-            trace = run_case(message["case"], exercise.baseline, guard=guard)
-        channel.write(CHANNEL, wire.encode({"inside": sum(spent), "trace": trace}))
+        if "load" in message:
+            timed = Timed(registry.find(message["exercise"]).baseline)
+            reply = wire.encode(timed.load(message["load"]))
+        else:
+            assert timed is not None
+            reply = wire.encode(timed.go()) if "go" in message else wire.encode_trace(timed.outputs())
+        channel.write(CHANNEL, reply)

@@ -1,6 +1,7 @@
 """Judges speed from outside: the CPU clocks of the answer's process and of a trusted sibling, read around each request.
 
-Inputs are fresh in every round, and outputs are compared with the baseline's, so nothing is gained by keeping results.
+Inputs are fresh in every round and outputs are checked, so nothing is gained by keeping results. What the answer's
+process does while its inputs come or its outputs go counts as work where it exceeds what that costs the sibling.
 """
 
 from __future__ import annotations
@@ -9,15 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import torch
+
 from autograder import timing, wire
 from autograder.failures import TimeLimit
-from autograder.judge import compare_outputs
+from autograder.judge import compare_outputs, expected_outputs
 from autograder.sandbox.parent import SandboxError, cpu_seconds, running_zygote
-from autograder.sandbox.worker import SandboxWorker
+from autograder.sandbox.worker import GO, OUTPUTS, SandboxWorker, Times
 from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, Rng, Speed, SpeedResult, Trace
 
+CPU = torch.device("cpu")
 MOST_BYTES = 1 << 30
+DATA_FACTOR, DATA_EXTRA = 3.0, 0.01  # times the sibling's cost of data, and seconds, that are nobody's work
+CHECKED = 3  # rounds whose outputs are checked: the first, and later ones that nobody can foresee
+SUMMED = 4096  # terms for the tolerance of a timed case, which is larger than those that decide
 
 
 class Sibling:
@@ -25,27 +32,31 @@ class Sibling:
 
     def __init__(self) -> None:
         self._zygote = running_zygote()
-        self._channel, self.process = self._zygote.fork(sibling=True)
+        self._channel, self._process = self._zygote.fork(sibling=True)
 
-    def timed(self, exercise: Exercise, case: Case) -> tuple[float, float, Trace]:
-        """CPU seconds of the whole request and of the baseline's calls alone, and the outputs."""
-        start = cpu_seconds(self.process)
-        self._channel.send(wire.encode({"exercise": exercise.id, "case": case}), lambda: False)
-        reply = wire.decode(self._channel.receive(lambda: False, MOST_BYTES))
-        return cpu_seconds(self.process) - start, reply["inside"], reply["trace"]
-
-    def alive(self) -> bool:
-        """Whether its zygote, and so it, still runs."""
-        return self._zygote.alive()
+    def timed(self, exercise: Exercise, case: Case) -> Times:
+        """The times of a case on the exercise's baseline. Raises SandboxError if it fails."""
+        load = wire.encode({"exercise": exercise.id, "load": case})
+        clock = [cpu_seconds(self._process)]
+        reply = None
+        for message in (load, GO, OUTPUTS):
+            self._channel.send(message, lambda: False)
+            reply = wire.decode(self._channel.receive(lambda: False, MOST_BYTES))
+            clock.append(cpu_seconds(self._process))
+        if not isinstance(reply, Trace) or reply.failure is not None:
+            why = reply.failure.message if isinstance(reply, Trace) and reply.failure is not None else "no reply"
+            raise SandboxError(f"the baseline of {exercise.id} fails: {why}")
+        return Times(work=clock[2] - clock[1], data=clock[3] - clock[2] + clock[1] - clock[0])
 
 
 @cache
-def _first_sibling(zygote: int) -> Sibling:
+def _sibling_of(zygote: int) -> Sibling:
     return Sibling()
 
 
-def _sibling() -> Sibling:
-    return _first_sibling(id(running_zygote()))
+def sibling() -> Sibling:
+    """This process's sibling, forked from the running zygote."""
+    return _sibling_of(running_zygote().number)
 
 
 @dataclass
@@ -56,36 +67,40 @@ class Rounds:
     budget: Speed
     worker: SandboxWorker
     seed: int
-    overheads: list[float] = field(default_factory=list)
+    data: list[float] = field(default_factory=list)
     _round: int = 0
     _case: Case | None = None
-    _outputs: Trace | None = None
 
     def base(self) -> float:
-        """Runs the baseline on fresh inputs; the CPU seconds inside it."""
+        """Runs the baseline on fresh inputs; the CPU seconds of its program."""
         self._round += 1
         self._case = self.budget.case(Rng(self.seed * 1000 + self._round))
-        whole, inside, self._outputs = _sibling().timed(self.exercise, self._case)
-        if self._outputs.failure is not None:
-            raise SandboxError(f"the baseline of {self.exercise.id} fails: {self._outputs.failure.message}")
-        self.overheads.append(whole - inside)
-        return max(inside, 1e-9)
+        times = sibling().timed(self.exercise, self._case)
+        self.data.append(times.data)
+        return max(times.work, 1e-9)
 
     def answer(self, limit: float) -> float:
-        """Runs the answer on the inputs that the baseline had last; the CPU seconds, less what sending them costs."""
+        """Runs the answer on the inputs that the baseline had last; the CPU seconds that count."""
         assert self._case is not None
-        assert self._outputs is not None
         asked = replace(self._case, expect={}, note="")
-        spent, reply = self.worker.timed(wire.encode({"timed": asked}), limit)
+        times, reply = self.worker.timed(wire.encode({"load": asked}), limit)
         failure = reply if isinstance(reply, Failure) else reply.failure
         if failure is not None:
             raise TimeLimit if failure.kind == "timeout" else timing.TimedCaseFailed(failure)
         assert isinstance(reply, Trace)
-        mismatch = compare_outputs(self.exercise, self._case, self._outputs.outputs, reply.outputs)
+        if self._round <= CHECKED or self._round % CHECKED == self.seed % CHECKED:
+            self._check(reply)
+        usual = DATA_FACTOR * max(self.data) + DATA_EXTRA
+        return max(times.work + max(0.0, times.data - usual), 1e-9)
+
+    def _check(self, trace: Trace) -> None:
+        assert self._case is not None
+        case = replace(self._case, terms=max(self._case.terms, SUMMED))
+        expected = expected_outputs(self.exercise, self._case, CPU)
+        mismatch = compare_outputs(self.exercise, case, expected, trace.outputs)
         if mismatch is not None:
             told = f"while it was timed, it gave another result: {mismatch.message}"
             raise timing.TimedCaseFailed(Failure("output", told))
-        return max(spent - min(self.overheads), 1e-9)
 
 
 def speed_of(exercise: Exercise, cells: Sequence[Cell], seed: int) -> SpeedResult | Failure | None:
@@ -110,7 +125,8 @@ def _measured(exercise: Exercise, budget: Speed, cells: Sequence[Cell], seed: in
             return failure
         rounds = Rounds(exercise, budget, worker, seed)
         try:
-            pairs = timing.outside_rounds(rounds.answer, rounds.base, budget)
+            with timing.one_thread():
+                pairs = timing.outside_rounds(rounds.answer, rounds.base, budget)
         except timing.TimedCaseFailed as failed:
             return failed.failure
     return timing.decide(pairs, budget)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,20 @@ DEFINING = 10.0  # seconds for the cells that define the answer
 GRACE = 3.0  # seconds on the clock beyond `PATIENCE` times the limit
 MEMORY = 4 << 30  # bytes of address space beyond torch's own
 UNREADABLE = Failure("crashed", "your answer's process sent something unreadable")
+
+
+GO, OUTPUTS = wire.encode({"go": True}), wire.encode({"outputs": True})
+
+
+@dataclass(frozen=True)
+class Times:
+    """CPU seconds of a timed case: of its program, and of bringing its inputs and fetching its outputs."""
+
+    work: float
+    data: float
+
+
+NEVER = Times(math.inf, math.inf)
 
 
 class SandboxWorker:
@@ -77,12 +92,18 @@ class SandboxWorker:
         """Likewise, recording the stages of a module."""
         return self._trace({"stages": replace(case, expect={}, note="")}, case)
 
-    def timed(self, message: bytes, limit: float) -> tuple[float, Trace | Failure]:
-        """Sends a timed case, encoded; the CPU seconds until its outputs were here, and those outputs."""
-        start = self._cpu()
-        reply = self._exchange(message, limit, PATIENCE * limit + GRACE)
-        spent = self._cpu() - start
-        return spent, reply if isinstance(reply, Trace | Failure) else UNREADABLE
+    def timed(self, load: bytes, limit: float) -> tuple[Times, Trace | Failure]:
+        """Has a timed case carried out (`load`: the encoded request that brings it); its times, and what came of it."""
+        wall = PATIENCE * limit + GRACE
+        clock = [self._cpu()]
+        reply: Trace | Failure | str = ""
+        for message in (load, GO, OUTPUTS):
+            reply = self._exchange(message, limit, wall)
+            clock.append(self._cpu())
+            if isinstance(reply, Failure):
+                break
+        times = Times(work=clock[2] - clock[1], data=clock[-1] - clock[2] + clock[1] - clock[0]) if clock[3:] else NEVER
+        return times, reply if isinstance(reply, Trace | Failure) else UNREADABLE
 
     def _trace(self, message: Any, case: Case) -> Trace:
         failure = self.prepare()

@@ -32,6 +32,7 @@ def main(descriptor: int) -> None:
     control = socket.socket(fileno=descriptor)
     program = filters.program()
     readable(())  # reads the folders once, for all children
+    torch.backends.cpu.get_cpu_capability()  # a child can't read /proc, and would fall back to scalar code
     linux.unshare()
     gc.collect()
     gc.freeze()
