@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.home import find_course, find_workspace, repo_root
+from autograder.sandbox import protections
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_TORCH = (2, 11)
@@ -226,57 +225,16 @@ def _tensorrt(name: str) -> Finding:
         return Finding(name, False, "can't be imported", advice)
 
 
-def _runs(command: list[str]) -> bool:
-    try:
-        quiet = subprocess.DEVNULL
-        return subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=10, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def _sandbox(part: str) -> Callable[[str], Finding]:
+    """A probe of one part of what keeps submitted code in while it is graded."""
 
+    def probe(name: str) -> Finding:
+        found = {item.name: item for item in protections.protections()}
+        item = found.get(part) or found[protections.SYSTEM]
+        advice = f"only for grading others' code: {item.advice}" if item.advice else ""
+        return Finding(name, not item.advice, item.seen, advice)
 
-_GRADING_ELSEWHERE = "only for grading others' code: use Linux, WSL2 or a container"
-
-
-def _linux() -> bool:
-    return sys.platform.startswith("linux")
-
-
-def _bubblewrap(name: str) -> Finding:
-    if not shutil.which("bwrap"):
-        advice = "only for grading others' code: apt install bubblewrap" if _linux() else _GRADING_ELSEWHERE
-        return Finding(name, False, "bwrap is not installed", advice)
-    if _runs(["bwrap", "--ro-bind", "/", "/", "true"]):
-        return Finding(name, True, "bwrap starts a program")
-    return Finding(name, False, "bwrap is installed but may not start programs", "allow user namespaces for it")
-
-
-def _landlock(name: str) -> Finding:
-    if not _linux():
-        return Finding(name, False, "a part of Linux", _GRADING_ELSEWHERE)
-    create_ruleset, ask_version = 444, 1
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(create_ruleset, None, ctypes.c_size_t(0), ctypes.c_uint32(ask_version))
-    if version > 0:
-        return Finding(name, True, f"version {version} of its interface")
-    return Finding(name, False, "the kernel has it not, or switched off", "a kernel of 5.13 or newer, lsm=landlock,…")
-
-
-def _seccomp(name: str) -> Finding:
-    if not _linux():
-        return Finding(name, False, "a part of Linux", _GRADING_ELSEWHERE)
-    actions = Path("/proc/sys/kernel/seccomp/actions_avail")
-    words = actions.read_text(encoding="ascii").split() if actions.is_file() else []
-    if "errno" in words:
-        return Finding(name, True, "filters can refuse system calls")
-    return Finding(name, False, "the kernel offers no filters", "a kernel built with seccomp filters")
-
-
-def _user_namespaces(name: str) -> Finding:
-    if not _linux():
-        return Finding(name, False, "a part of Linux", _GRADING_ELSEWHERE)
-    if _runs(["unshare", "--user", "--map-root-user", "true"]):
-        return Finding(name, True, "can be made")
-    return Finding(name, False, "can't be made by this user", "sysctl kernel.unprivileged_userns_clone=1, or as root")
+    return probe
 
 
 def _browser(name: str) -> Finding:
@@ -300,10 +258,10 @@ _PROBES: dict[str, Callable[[str], Finding]] = {
     "nbgrader": _package("nbgrader", "pip install nbgrader", needed=True),
     "ONNX Runtime": _package("onnxruntime", "only for the deployment lessons: pip install onnxruntime"),
     "TensorRT": _tensorrt,
-    "sandbox: bubblewrap": _bubblewrap,
-    "sandbox: Landlock": _landlock,
-    "sandbox: seccomp": _seccomp,
-    "sandbox: user namespaces": _user_namespaces,
+    "sandbox: user namespaces": _sandbox(protections.NAMESPACES),
+    "sandbox: Landlock": _sandbox(protections.LANDLOCK),
+    "sandbox: seccomp": _sandbox(protections.SECCOMP),
+    "sandbox: a trial": _sandbox(protections.TRIAL),
     "browser": _browser,
 }
 

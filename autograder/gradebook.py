@@ -8,56 +8,121 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from nbformat.v4 import new_output
 from nbgrader import utils
+from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Integer
+from traitlets import Bool, Integer
 
-from autograder import registry, report
-from autograder.grading import TRUSTS, grade
-from autograder.notebook import code_cells
-from autograder.report.headline import points as points_in_words
+from autograder import marks, registry, report
+from autograder.grading import TRUSTS, grade, grade_trusting
+from autograder.marks import Mark, Sheet
+from autograder.notebook import METADATA, code_cells
+from autograder.sandbox import protections
 from autograder.slicing import Cell
-from autograder.spec import Exercise, Verdict
-
-
-class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
-    """Writes the judge's verdict into each check cell: the report, and the points as the cell's result."""
-
-    seed = Integer(-1, help="Seed of the cases; -1 draws a fresh one for each notebook.").tag(config=True)
-
-    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
-        """Judges every exercise that the notebook holds a check cell for."""
-        seed = self.seed if self.seed >= 0 else secrets.randbits(31)
-        cells = code_cells(nb)
-        known = by_grade_id()
-        _say_once(self.log, TRUSTS)
-        for cell in nb.cells:
-            if utils.is_grade(cell) and cell.cell_type == "code":
-                cell.outputs = self._judged(known.get(cell.metadata.nbgrader["grade_id"]), cells, seed)
-        return nb, resources
-
-    def _judged(self, exercise: Exercise | None, cells: Sequence[Cell], seed: int) -> list[Any]:
-        if exercise is None:
-            return _outputs("This cell checks no exercise of the course.", "", 0.0)
-        try:
-            verdict = grade(exercise, cells, seed=seed)
-            text, html = _texts(verdict, exercise)
-        except Exception:
-            self.log.exception("The judge itself failed on %s; look at this submission yourself.", exercise.id)
-            return _outputs(f"{exercise.id}: {OUR_FAULT}", "", 0.0)
-        self.log.info("%s", report.one_line(verdict))
-        return _outputs(text, html, verdict.points)
-
+from autograder.spec import Exercise
 
 OUR_FAULT = (
     "the grading program failed on this exercise, which is no fault of yours. "
     "It counts 0 until your instructor has looked at it."
 )
+TRUSTED = "Graded without a sandbox: the instructor trusted this submission."
+COURSE = Path()  # nbgrader works in the course folder
+
+
+class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
+    """Writes the judge's verdict into each check cell: the report, and the points as the cell's result."""
+
+    seed = Integer(-1, help="Seed of the cases; -1 draws a fresh one for each run of the program.").tag(config=True)
+    trust = Bool(False, help="Grade without a sandbox: submitted code can do all that you can.").tag(config=True)
+    reuse = Bool(False, help="Take marks that are stored for the same code, check and judge.").tag(config=True)
+
+    def require_protection(self) -> None:
+        """Raises NbGraderException, after saying why, if untrusted work can't be shut in here."""
+        refusal = "" if self.trust else protections.refusal()
+        if refusal:
+            self.log.error("%s", refusal)
+            raise NbGraderException(refusal)
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Judges every exercise that the notebook holds a check cell for, and stores the marks."""
+        self.require_protection()
+        if self.trust:
+            _say_once(self.log, TRUSTS)
+        cells = code_cells(nb)
+        sheet = _sheet(resources)
+        record = _record(nb)
+        faults = []
+        for cell in nb.cells:
+            if utils.is_grade(cell) and cell.cell_type == "code":
+                name = cell.metadata.nbgrader["grade_id"]
+                exercise = by_grade_id().get(name)
+                if exercise is None:
+                    cell.outputs = _outputs("This cell checks no exercise of the course.", "", 0.0)
+                    continue
+                mark = self._mark(exercise, cells, sheet)
+                sheet = sheet.with_mark(mark)
+                faults += [name] * (mark.status == "fault")
+                cell.outputs = _shown(mark, sheet.lesson)
+        notes = tuple(str(note) for note in record.get("notes", ()))
+        if sheet.student:
+            marks.save(COURSE, replace(sheet, notes=notes, entered=""))
+        nb.metadata[METADATA] = {**record, "sandboxed": not self.trust, "faults": faults}
+        return nb, resources
+
+    def _mark(self, exercise: Exercise, cells: Sequence[Cell], sheet: Sheet) -> Mark:
+        source = marks.source_hash(cells)
+        if self.reuse:
+            kept = sheet.marks.get(exercise.id)
+            if kept is not None and _holds(kept, exercise, source, sandboxed=not self.trust):
+                return kept
+        try:
+            judge = grade_trusting if self.trust else grade
+            verdict = judge(exercise, cells, seed=self.seed if self.seed >= 0 else seed_of_this_run())
+            mark = marks.mark_of(verdict, exercise, source=source, sandboxed=not self.trust, timed=True)
+        except Exception:
+            self.log.exception("The judge itself failed on %s; look at this submission yourself.", exercise.id)
+            return _fault(exercise, source, sandboxed=not self.trust)
+        self.log.info("%s", report.one_line(verdict))
+        return mark
+
+
+class RecordGrading(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is untyped
+    """After SaveAutoGrades: says in the gradebook what was trusted, and what an instructor must look at.
+
+    An instructor's own comments stay; so does everything that nbgrader entered.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Adds to the comments and grades of one graded notebook."""
+        about = resources["nbgrader"]
+        where = (about["notebook"], about["assignment"], about["student"])
+        record = _record(nb)
+        with Gradebook(about["db_url"]) as gradebook:
+            for cell in nb.cells:
+                name = cell.metadata.get("nbgrader", {}).get("grade_id")
+                if name in record["faults"]:
+                    gradebook.find_grade(name, *where).needs_manual_grade = True
+                if not record["sandboxed"] and utils.is_solution(cell) and not utils.is_grade(cell):
+                    comment = gradebook.find_comment(name, *where)
+                    comment.auto_comment = " ".join(filter(None, [comment.auto_comment, TRUSTED]))
+            gradebook.db.commit()
+        marks.save(COURSE, replace(_sheet(resources), entered=marks.now()))
+        return nb, resources
+
+
+@cache
+def seed_of_this_run() -> int:
+    """One seed for everything that this process grades, drawn afresh in each."""
+    return secrets.randbits(31)
 
 
 @cache
@@ -65,14 +130,60 @@ def _say_once(log: logging.Logger, text: str) -> None:
     log.warning("%s", text)
 
 
+@cache
 def by_grade_id() -> dict[str, Exercise]:
     """Exercises by the ids that weaving gives their check cells."""
     return {f"check-{item.id.replace('.', '-')}": item for item in registry.all_exercises()}
 
 
-def _texts(verdict: Verdict, exercise: Exercise) -> tuple[str, str]:
-    marks = f"Marked {points_in_words(verdict)}, on cases drawn with seed {verdict.seed}."
-    return f"{report.text(verdict, exercise)}\n  {marks}", f"{report.html(verdict, exercise)}<p>{marks}</p>"
+def _record(notebook: Any) -> Mapping[str, Any]:
+    """What is kept about grading in a notebook's own metadata. RestoreCells has taken out what a student put there."""
+    found = notebook.metadata.get(METADATA)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _sheet(resources: Any) -> Sheet:
+    about = resources.get("nbgrader")
+    if about is None:
+        return Sheet("", "", "")
+    return marks.load(COURSE, about["assignment"], about["student"], about["notebook"])
+
+
+def _holds(mark: Mark, exercise: Exercise, source: str, *, sandboxed: bool) -> bool:
+    """Whether a stored mark is what grading would find again, and nothing is left to be timed."""
+    made_of = (mark.source, mark.spec, mark.judge, mark.sandboxed)
+    same = made_of == (source, marks.spec_hash(exercise.id), marks.judge_version(), sandboxed)
+    return same and mark.status != "fault" and (mark.timed or mark.status != "right")
+
+
+def _fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
+    return Mark(
+        exercise.id,
+        points=0.0,
+        max_points=float(exercise.points),
+        status="fault",
+        sandboxed=sandboxed,
+        source=source,
+        spec=marks.spec_hash(exercise.id),
+        judge=marks.judge_version(),
+        when=marks.now(),
+        text=f"{exercise.id}: {OUR_FAULT}",
+    )
+
+
+NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", "fault")
+
+
+def _shown(mark: Mark, lesson: str) -> list[Any]:
+    """A mark as the check cell's outputs, with how to draw the cases of a failure again."""
+    more = []
+    if lesson and mark.status not in NOTHING_TO_REPRODUCE:
+        more.append(f"The course's own cases again: p2v check {lesson} --seed {mark.seed}")
+    if not mark.sandboxed:
+        more.append(TRUSTED)
+    text = "\n  ".join([mark.text, *more])
+    html = mark.html + "".join(f"<p>{escape(line)}</p>" for line in more)
+    return _outputs(text, html if mark.html else "", mark.points)
 
 
 def _outputs(text: str, html: str, points: float) -> list[Any]:

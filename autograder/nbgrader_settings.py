@@ -37,6 +37,7 @@ def configure(c: Any, *, course_id: str = "p2v", source: str = "source", release
         "autograder.gradebook.JudgeExercises",
         f"{THEIRS}.LimitOutput",
         f"{THEIRS}.SaveAutoGrades",
+        "autograder.gradebook.RecordGrading",
         f"{THEIRS}.AssignLatePenalties",
         f"{THEIRS}.CheckCellMetadata",
     ]

@@ -16,8 +16,10 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.gradebook import JudgeExercises
 from autograder.notebook import METADATA, NotebookError, read
 
 SCHEMA = 3  # of nbgrader's cell metadata
@@ -26,21 +28,35 @@ ADDED = {METADATA: {"added": True}}
 
 
 class SubmissionReader(NotebookExporter):
-    """Reads a submitted file; one that is no notebook becomes an empty notebook that says so."""
+    """Reads a submitted file; one that is no notebook becomes an empty notebook that says so.
+
+    nbgrader makes it before it touches anything, so this is where grading refuses to start.
+    """
+
+    def __init__(self, config: Any = None, **options: Any) -> None:
+        super().__init__(config=config, **options)  # type: ignore[no-untyped-call]
+        JudgeExercises(parent=self).require_protection()
 
     def from_filename(self, filename: str, resources: Any = None, **options: Any) -> tuple[Any, Any]:
         """The notebook as text, and nbconvert's resources."""
         path = Path(filename)
-        try:
-            notebook = well_formed(read(path))
-        except NotebookError as error:
-            self.log.error("%s", error)
-            reason = str(error).partition(": ")[2]
-            notebook = new_notebook(metadata={METADATA: {"unreadable": reason}})
+        notebook = opened(path)
+        unreadable = (notebook.metadata.get(METADATA) or {}).get("unreadable")
+        if unreadable:
+            self.log.error("%s: %s", path, unreadable)
         place = {"metadata": {"name": path.stem, "path": str(path.parent)}}
         resources = {**(resources or {}), **place}
         found: tuple[Any, Any] = self.from_notebook_node(notebook, resources, **options)  # type: ignore[no-untyped-call]
         return found
+
+
+def opened(path: Path) -> NotebookNode:
+    """A submitted file as a notebook; an empty one that says why where the file is none."""
+    try:
+        return well_formed(read(path))
+    except NotebookError as error:
+        reason = str(error).partition(": ")[2]
+        return new_notebook(metadata={METADATA: {"unreadable": reason}})
 
 
 def well_formed(notebook: Any) -> NotebookNode:
@@ -102,14 +118,26 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is u
             names = [item.name for item in gradebook.find_assignment(about["assignment"]).notebooks]
         folder = Path(resources["metadata"]["path"])
         absent = [f"{name}.ipynb" for name in names if not (folder / f"{name}.ipynb").exists()]
-        notes = [*_about_the_file(nb, f"{about['notebook']}.ipynb"), *_about_others(absent)]
-        notes += restore(nb, released)
+        name = f"{about['notebook']}.ipynb"
+        course = CourseDirectory(config=self.config)
+        release = Path(course.format_path(course.release_directory, ".", about["assignment"])) / name
+        notes = restored(nb, release, released, absent)
         for note in notes:
             self.log.warning("%s: %s", about["student"], note)
         if notes:
             lines = "\n".join(f"* {escape(note[:LONGEST_NOTE], quote=False)}" for note in notes)
             nb.cells.insert(0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", metadata=ADDED))
+        nb.metadata[METADATA] = {**_ours(nb), "notes": notes}
         return nb, resources
+
+
+def restored(notebook: Any, release: Path, released: Mapping[str, SourceCell], absent: list[str]) -> list[str]:
+    """Restores a submitted notebook in place; all that is to be told of it, a sentence each.
+
+    release: the notebook as it was released, which need not be kept here. absent: the files that weren't handed in.
+    """
+    about = [*_about_the_file(notebook, release.name), *_about_the_release(notebook, release), *_about_others(absent)]
+    return about + restore(notebook, released)
 
 
 def released_cells(notebook: Any) -> dict[str, SourceCell]:
@@ -143,6 +171,7 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
         if source.marks["locked"] and cell.source.strip() != source.text.strip():
             notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
         cell.metadata["nbgrader"] = NotebookNode(source.marks)
+        _put_back(cell, source)
         present.add(name)
     missing = [name for name, source in released.items() if source.kept and name not in present]
     for name in missing:
@@ -152,6 +181,18 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
         more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
         notes.append(f"Missing cells, which were put back as they were released: {names}{more}.")
     return notes
+
+
+def _put_back(cell: Any, source: SourceCell) -> None:
+    """Gives a cell its kind, and a locked one its text, which nbgrader would do later, but not for any cell."""
+    if cell.cell_type != source.kind:
+        text, marks = cell.source, cell.metadata
+        make: Callable[..., NotebookNode] = new_code_cell if source.kind == "code" else new_markdown_cell
+        made = make(text, metadata=marks, id=cell.id)
+        cell.clear()
+        cell.update(made)
+    if source.marks["locked"]:
+        cell.source = source.text
 
 
 def _insert(notebook: Any, name: str, released: Mapping[str, SourceCell]) -> None:
@@ -165,14 +206,33 @@ def _insert(notebook: Any, name: str, released: Mapping[str, SourceCell]) -> Non
     notebook.cells.insert(next(before, -1) + 1, cell)
 
 
+def _ours(notebook: Any) -> Mapping[str, Any]:
+    found = notebook.metadata.get(METADATA)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _about_the_file(notebook: Any, name: str) -> Iterator[str]:
-    ours = notebook.metadata.get(METADATA)
-    ours = ours if isinstance(ours, Mapping) else {}
+    ours = _ours(notebook)
     if "unreadable" in ours:
         yield f"{name} could not be read: {ours['unreadable']}. Nothing in it could be graded."
     other = str(ours.get("notebook", name)).rpartition("/")[2]
     if other != name:
         yield f"This file is called {name}, but it is {other}. What {name} asks for was not found in it."
+
+
+def _about_the_release(notebook: Any, release: Path) -> Iterator[str]:
+    """What to say of a notebook of another release; its ids and cells are then restored like anything changed."""
+    try:
+        wanted = _ours(read(release))
+    except NotebookError:  # the class's release isn't kept here
+        return
+    ours = _ours(notebook)
+    same_lesson = ours.get("notebook") == wanted.get("notebook")
+    if same_lesson and ours.get("digest") != wanted.get("digest"):
+        yield (
+            f"This is another release of {release.name} than the one that is graded. Answers count where the exercise "
+            "still exists; `p2v update` brings the present release into a working copy."
+        )
 
 
 def _about_others(absent: list[str]) -> Iterator[str]:

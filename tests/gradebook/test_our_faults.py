@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 
-import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import gradebook
 from autograder.gradebook import OUR_FAULT, JudgeExercises
-from autograder.grading import grade
-from autograder.slicing import Cell
-from autograder.worker import WorkerError
-from tests.autograder.toys import DOUBLE
 
 
 def checked(name):
@@ -46,7 +43,22 @@ def test_a_check_of_nothing_gets_nothing():
     assert points.data["text/plain"] == "0.0"
 
 
-def test_a_process_that_does_not_start_is_no_wrong_answer():
-    answer = Cell("cell 1", "def double(x):\n    return 2 * x")
-    with pytest.raises(WorkerError, match="didn't start"):
-        grade(DOUBLE, [answer], seed=1)  # which no process can find, as it is not registered
+BROKEN_SANDBOX = """
+import sys
+from nbformat.v4 import new_code_cell, new_notebook
+from autograder.gradebook import JudgeExercises
+from autograder.sandbox import protections
+assert protections.missing() == ()
+sys.executable = "/bin/false"
+marks = {"grade_id": "check-lenet-relu", "grade": True, "solution": False, "locked": True, "points": 1}
+answer = new_code_cell("import torch\\n\\n\\ndef relu(x):\\n    return x.clamp_min(0)")
+notebook = new_notebook(cells=[answer, new_code_cell("check(relu)", metadata={"nbgrader": marks})])
+JudgeExercises().preprocess(notebook, {})
+print([output.data["text/plain"] for output in notebook.cells[1].outputs])
+"""
+
+
+def test_a_sandbox_that_does_not_start_is_no_wrong_answer():
+    command = [sys.executable, "-c", BROKEN_SANDBOX]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == str([f"lenet.relu: {OUR_FAULT}", "0.0"])
