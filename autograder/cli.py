@@ -44,6 +44,9 @@ def check(
     lesson: Annotated[str, typer.Argument(help="A lesson's folder, 01_lenet.")],
     notebook: Annotated[Path | None, typer.Argument(help="The notebook; your working copies if left out.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the cases; a fresh one if left out.")] = None,
+    as_graded: Annotated[
+        bool, typer.Option("--as-graded", help="Exactly as grading does it, sandbox and all.")
+    ] = False,
 ) -> None:
     """Judges every exercise of a lesson's notebooks, each in a process of its own."""
     from autograder import checking
@@ -51,7 +54,7 @@ def check(
 
     drawn = secrets.randbits(31) if seed is None else seed
     try:
-        verdicts = checking.check_lesson(lesson, notebook, drawn, print)
+        verdicts = checking.check_lesson(lesson, notebook, drawn, print, as_graded=as_graded)
     except WorkerError as problem:
         _stop(str(problem))
     raise typer.Exit(0 if all(verdict.status == "accepted" for verdict in verdicts) else 1)

@@ -63,9 +63,13 @@ def session() -> Session:
     return open_session(running_shell())
 
 
-def start(lesson: str) -> None:
-    """Prepares a notebook: accepted answers are there again after a restart, names of others say what to run."""
+def start(lesson: str, seed: int = 0) -> None:
+    """Prepares a notebook: accepted answers are there again after a restart, names of others say what to run.
+
+    seed: of the cases that `check` draws here, in a copy for one student of a class. Grading draws its own.
+    """
     here = session()
+    here.seed = seed
     p2v_data.threads()
     worker.warm_up()
     if here.shell is None:
@@ -78,11 +82,11 @@ def start(lesson: str) -> None:
     here.note("start", f"{lesson}.")
 
 
-def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int = 0) -> None:
+def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int | None = None) -> None:
     """Judges an answer and says what is right, what exactly is wrong, and how fast it is.
 
     check(conv2d) finds the exercise by the function's name; check("lenet.conv2d", f) takes any function.
-    seed: draws other cases; the same seed gives the same ones.
+    seed: draws other cases; the same seed gives the same ones. None takes the notebook's.
     """
     strict = os.environ.get("NBGRADER_EXECUTION") in ("validate", "autograde")
     found = _resolve(target, answer)
@@ -91,9 +95,10 @@ def check(target: Target, answer: Callable[..., Any] | None = None, *, seed: int
             raise NotAccepted("There is no exercise to check here; the message above says why.")
         return
     exercise, candidate = found
+    drawn = session().seed if seed is None else seed
     try:
         with display.Panel() as panel:
-            verdict = session().judge(exercise, candidate, seed, lambda verdict: panel.show(verdict, exercise))
+            verdict = session().judge(exercise, candidate, drawn, lambda verdict: panel.show(verdict, exercise))
     except KeyboardInterrupt:
         raise Stopped(f"{exercise.id}: you stopped this check. Nothing is lost; run it again when you like.") from None
     if strict:
@@ -136,7 +141,7 @@ def case(target: Target) -> Any:
     exercise = found[0]
     verdict = session().last.get(exercise.id)
     failing = verdict.first_failing if verdict is not None else None
-    chosen: Case = failing.case if failing is not None else cases_of(exercise, 0)[0]
+    chosen: Case = failing.case if failing is not None else cases_of(exercise, session().seed)[0]
     device = session().device
     inputs = made_inputs(chosen, device)
     fields = namedtuple(exercise.name, list(inputs))  # type: ignore[misc]  # mypy wants names that it can read

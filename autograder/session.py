@@ -29,10 +29,14 @@ Show = Callable[[Verdict], None]
 
 
 class Session:
-    """Judges for one student, whose files are in `workspace`. shell: the running IPython, if there is one."""
+    """Judges for one student, whose files are in `workspace`. shell: the running IPython, if there is one.
+
+    seed: of the cases that checks draw where none is asked for; a class may give each student another.
+    """
 
     def __init__(self, workspace: Path, shell: Any | None = None, notify: Callable[[str], None] = print) -> None:
         self.shell = shell
+        self.seed = 0
         self._notify = notify
         self.library = mine.Library(workspace / mine.PACKAGE, references.reference, notify)
         self.progress = Progress(workspace / ".p2v")
