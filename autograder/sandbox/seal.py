@@ -112,10 +112,7 @@ def _found(path: str) -> Any:
 
 
 def _empty(full: str, value: Any, owner: Any, name: str) -> None:
-    if (
-        isinstance(value, types.ModuleType)
-        or str(getattr(value, "__module__", None) or "").partition(".")[0] not in SEALED
-    ):
+    if isinstance(value, types.ModuleType) or _top(value) not in SEALED:
         return
     for function in _functions_of(value):
         _take_code(function, full)
@@ -126,11 +123,17 @@ def _empty(full: str, value: Any, owner: Any, name: str) -> None:
 SEALED = ("torch", "numpy", "scipy", "math", "")
 
 
+def _top(value: Any) -> str:
+    """The package that something was made in."""
+    return str(getattr(value, "__module__", None) or "").partition(".")[0]
+
+
 def _functions_of(value: Any) -> Iterator[types.FunctionType]:
     if isinstance(value, types.FunctionType):
         yield value
     elif isinstance(value, type):
-        yield from (item for item in vars(value).values() if isinstance(item, types.FunctionType))
+        inside = (item for item in vars(value).values() if isinstance(item, types.FunctionType))
+        yield from (item for item in inside if _top(item) in SEALED)  # an enumeration holds a function of Enum's
 
 
 def _take_code(function: types.FunctionType, full: str) -> None:
