@@ -38,6 +38,24 @@ STOPS_ALL = ("unsolved", "missing", "signature", "forbidden", "crashed")  # noth
 MOST_TIMEOUTS = 1
 
 
+class Paper:
+    """An exercise's cases of one seed, and what is expected of each: worked out once, for any number of answers."""
+
+    def __init__(self, exercise: Exercise, seed: int, device: torch.device | None = None) -> None:
+        self.exercise = exercise
+        self.seed = seed
+        self.device = device or torch.device("cpu")
+        self.cases = cases_of(exercise, seed)
+        self._expected: dict[str, tuple[Outputs, float]] = {}
+
+    def expected(self, case: Case) -> tuple[Outputs, float]:
+        """The right outputs, and what the case is worth (0 if a trivial answer passes it)."""
+        if case.name not in self._expected:
+            outputs = expected_outputs(self.exercise, case, self.device)
+            self._expected[case.name] = outputs, _worth(self.exercise, case, outputs)
+        return self._expected[case.name]
+
+
 def judge(
     exercise: Exercise,
     run: RunCase,
@@ -45,14 +63,17 @@ def judge(
     seed: int = 0,
     device: torch.device | None = None,
     run_stages: RunCase | None = None,
+    paper: Paper | None = None,
 ) -> Verdict:
     """The verdict on correctness; speed is judged apart, when an answer is right.
 
     run: carries a case out on the answer. run_stages: likewise, recording the stages of a module.
+    paper: of this exercise, seed and device, where there is one already.
     """
     device = device or torch.device("cpu")
     with exact_arithmetic():
-        cases = cases_of(exercise, seed)
+        paper = paper or Paper(exercise, seed, device)
+        cases = paper.cases
         results: list[CaseResult] = []
         traces: list[Trace] = []
         timeouts = 0
@@ -60,7 +81,7 @@ def judge(
             trace = run(case)
             if trace.failure is not None and trace.failure.kind in STOPS_ALL:
                 return _stopped(exercise, trace, trace.failure, len(cases), seed, device)
-            results.append(_result(exercise, case, trace, device))
+            results.append(_result(exercise, case, trace, paper))
             traces.append(trace)
             timeouts += trace.failure is not None and trace.failure.kind == "timeout"
             if timeouts >= MOST_TIMEOUTS:
@@ -131,10 +152,9 @@ def expected_outputs(exercise: Exercise, case: Case, device: torch.device) -> Ou
     return {**trace.outputs, **case.expect}
 
 
-def _result(exercise: Exercise, case: Case, trace: Trace, device: torch.device) -> CaseResult:
-    outputs = expected_outputs(exercise, case, device)
-    problem = _problem(exercise, case, trace, outputs)
-    return CaseResult(case, problem, worth=_worth(exercise, case, outputs))
+def _result(exercise: Exercise, case: Case, trace: Trace, paper: Paper) -> CaseResult:
+    outputs, worth = paper.expected(case)
+    return CaseResult(case, _problem(exercise, case, trace, outputs), worth=worth)
 
 
 def _problem(exercise: Exercise, case: Case, trace: Trace, outputs: Outputs) -> Problem | None:
