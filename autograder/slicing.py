@@ -7,9 +7,11 @@ import builtins
 import re
 import symtable
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+from autograder import effects
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Cell:
 class Statement:
     """A top-level statement: its text (decorators included), the names it binds, and the global names it uses.
 
-    fills: the names whose objects it may change by calling their methods (`TABLE.append(1)`).
+    now: those of `reads` that it uses as it runs; the others are used when a function in it is called.
     """
 
     cell: Cell
@@ -32,7 +34,7 @@ class Statement:
     text: str
     binds: frozenset[str]
     reads: frozenset[str]
-    fills: frozenset[str]
+    now: frozenset[str]
 
 
 def first_line(node: ast.stmt) -> int:
@@ -50,27 +52,39 @@ def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
 @lru_cache(maxsize=4096)
 def _statements_of(cell: Cell) -> tuple[Statement, ...]:
     source = without_magics(cell.source)
+    clean = Cell(cell.place, source)
     try:
-        tree = ast.parse(source)
-        texts = list(_texts(source, tree.body))
-        reads = [_read(text) for text in texts]
+        return tuple(_statement(clean, *item) for item in _texts(source, ast.parse(source).body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    clean = Cell(cell.place, source)
-    return tuple(
-        Statement(clean, node, text, frozenset(_bound(node)), names, frozenset(_filled(node)))
-        for node, text, names in zip(tree.body, texts, reads, strict=True)
-    )
 
 
-def _texts(source: str, body: list[ast.stmt]) -> Iterator[str]:
-    """The statements as written, or written anew where several share a line."""
+def _statement(cell: Cell, node: ast.stmt, text: str) -> Statement:
+    now, later = _read(node, text)
+    return Statement(cell, node, text, frozenset(_bound(node)), now | later, now)
+
+
+def _texts(source: str, body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
+    """The statements as written, or written anew where several share a line. Each name of an import stands alone."""
     lines = source.split("\n")
     spans = [(first_line(node), node.end_lineno or node.lineno) for node in body]
     used = Counter(line for span in spans for line in set(span))
     for node, (first, last) in zip(body, spans, strict=True):
-        shared = used[first] > 1 or used[last] > 1
-        yield ast.unparse(node) if shared else "\n".join(lines[first - 1 : last])
+        if isinstance(node, ast.Import | ast.ImportFrom) and len(node.names) > 1:
+            yield from ((one, ast.unparse(one)) for one in _one_name_each(node))
+        else:
+            shared = used[first] > 1 or used[last] > 1
+            yield node, ast.unparse(node) if shared else "\n".join(lines[first - 1 : last])
+
+
+def _one_name_each(node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
+    for name in node.names:
+        one = (
+            ast.Import([name])
+            if isinstance(node, ast.Import)
+            else ast.ImportFrom(module=node.module, names=[name], level=node.level)
+        )
+        yield ast.copy_location(one, node)
 
 
 RUN_THEIR_BODY = ("%%time", "%%capture", "%%prun")  # in the notebook's namespace, so they may hold definitions
@@ -111,30 +125,75 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
     """The statements that the definition of `name` needs, in order; empty if nothing defines it.
 
     given: names that are provided from elsewhere, so that their definitions are left out.
-    Of several bindings of a name, the last counts, with those before that it builds on (`f = faster(f)`).
+    Of several bindings of a name, the last before its use counts, with those before that it builds on
+    (`f = faster(f)`). What a function uses, it uses when it is called: there the notebook's last binding counts.
     """
-    every = list(statements(cells))
-    defined = {bound for item in every if not _is_import(item) for bound in item.binds}
-    imported = {bound for item in every if _is_import(item) for bound in item.binds}
-    provided = set(given) - {name}
-    wanted, known = {name}, set[str]()
+    notebook = _Notebook(list(statements(cells)), name, set(given) - {name})
+    end = len(notebook.every)
+    wanted, known = {(name, end)}, set[tuple[str, int]]()
     kept: set[int] = set()
     while wanted - known:
-        current = (wanted - known).pop()
-        known.add(current)
-        for index in range(len(every) - 1, -1, -1):
-            item = every[index]
-            if current not in item.binds and (current not in item.fills or current in imported):
-                continue
-            if _only_provides(item, provided) or (_lent(item) and (current == name or current in defined)):
-                continue
+        current, before = (wanted - known).pop()
+        known.add((current, before))
+        found = notebook.bindings(current, before)
+        if not found and before < end:  # cells were run in another order
+            wanted.add((current, end))
+        for index in found:
+            item = notebook.every[index]
             kept.add(index)
-            wanted |= item.reads - provided - BUILTINS
-            if _replaces(item, current):
-                break
+            wanted |= {(read, index if read in item.now else before) for read in notebook.wants(item)}
     if kept:
-        kept |= {index for index, item in enumerate(every) if "*" in item.binds}  # what those bind can't be known
-    return [every[index] for index in sorted(kept)]
+        kept |= {index for index, item in enumerate(notebook.every) if "*" in item.binds}  # these can't be known
+    return [notebook.every[index] for index in sorted(kept)]
+
+
+def reduced(cells: Sequence[Cell], name: str, *, given: Iterable[str] = ()) -> list[Cell]:
+    """The cells with all lines blanked but those that the definition of `name` needs: they define the same."""
+    spans: dict[Cell, set[int]] = {}
+    for item in needed(cells, name, given=given):
+        first, last = first_line(item.node), item.node.end_lineno or item.node.lineno
+        spans.setdefault(item.cell, set()).update(range(first - 1, last))
+    return [_only(cell, spans) for cell in cells]
+
+
+def _only(cell: Cell, spans: Mapping[Cell, set[int]]) -> Cell:
+    clean = next((item.cell for item in _statements_of(cell)), cell)
+    kept = spans.get(clean, set())
+    lines = clean.source.split("\n")[: max(kept, default=-1) + 1]
+    return Cell(cell.place, "\n".join(line if number in kept else "" for number, line in enumerate(lines)))
+
+
+class _Notebook:
+    """All statements of a notebook, asked for what binds a name. provided: names that come from elsewhere."""
+
+    def __init__(self, every: list[Statement], name: str, provided: set[str]) -> None:
+        self.every = every
+        self._name = name
+        self._provided = provided
+        self._defined = {bound for item in every if not _is_import(item) for bound in item.binds}
+        self._imported = {bound for item in every if _is_import(item) for bound in item.binds}
+        functions = effects.functions_of(item.node for item in every)
+        self._changes = [effects.changed_by(item.node, functions) for item in every]
+
+    def wants(self, item: Statement) -> set[str]:
+        """What a statement uses of the notebook."""
+        return set(item.reads - self._provided - BUILTINS)
+
+    def bindings(self, name: str, before: int) -> list[int]:
+        """The statements before one that bind or change `name`, back to one that needs none before."""
+        found = []
+        for index in range(before - 1, -1, -1):
+            item = self.every[index]
+            if name not in item.binds and (name not in self._changes[index] or name in self._imported):
+                continue
+            if item.binds and item.binds <= self._provided:
+                continue
+            if _lent(item) and (name == self._name or name in self._defined):
+                continue
+            found.append(index)
+            if _replaces(item, name):
+                break
+        return found
 
 
 def _is_import(item: Statement) -> bool:
@@ -151,17 +210,13 @@ def _replaces(item: Statement, name: str) -> bool:
     """Whether a statement binds `name` without regard to what it was before."""
     node = item.node
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-        return True
+        return name in item.binds
     plain = isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
     return plain and name not in item.reads
 
 
 BUILTINS = frozenset(dir(builtins))
 LIBRARY = "mine"
-
-
-def _only_provides(item: Statement, provided: set[str]) -> bool:
-    return bool(item.binds) and item.binds <= provided
 
 
 def source_of(found: Sequence[Statement]) -> str:
@@ -189,34 +244,33 @@ def _bound(node: ast.stmt) -> Iterator[str]:
         elif isinstance(item, ast.FunctionDef | ast.ClassDef):
             yield item.name
         elif isinstance(item, ast.Attribute | ast.Subscript) and isinstance(item.ctx, ast.Store):
-            yield from _base(item)
+            yield from effects.base(item)
 
 
-def _filled(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return
-    for item in ast.walk(node):
-        if isinstance(item, ast.Expr) and isinstance(item.value, ast.Call):
-            yield from _base(item.value.func) if isinstance(item.value.func, ast.Attribute) else ()
+def _read(node: ast.stmt, text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The global names that a statement uses as it runs, and those that functions inside it use; no local ones."""
+    found = list(_globals(symtable.symtable(text, "<cell>", "exec"), later=False))
+    now = {name for name, later in found if not later} | set(_own_namesakes(node))
+    return frozenset(now), frozenset(name for name, later in found if later)
 
 
-def _base(node: ast.expr) -> Iterator[str]:
-    """The name that attributes and items are taken of: `a` in `a.b[0].c`."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
+COMPREHENSIONS = ("listcomp", "setcomp", "dictcomp", "genexpr")
 
 
-def _read(text: str) -> frozenset[str]:
-    """The global names that a statement uses, those inside its functions included; their local names are not."""
-    return frozenset(_globals(symtable.symtable(text, "<cell>", "exec")))
-
-
-def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+def _globals(table: symtable.SymbolTable, later: bool) -> Iterator[tuple[str, bool]]:
     outermost = table.get_type() == "module"
     for symbol in table.get_symbols():
-        if symbol.is_referenced() and (outermost or symbol.is_global()):
-            yield symbol.get_name()
+        used = symbol.is_referenced() or symbol.is_declared_global()  # `COUNT += 1` refers to it as well
+        if used and (outermost or symbol.is_global()):
+            yield symbol.get_name(), later
     for inner in table.get_children():
-        yield from _globals(inner)
+        waits = inner.get_type() == "function" and inner.get_name() not in COMPREHENSIONS
+        yield from _globals(inner, later or waits)
+
+
+def _own_namesakes(node: ast.stmt) -> Iterator[str]:
+    """The globals that a class copies under their own name: `class Options: eps = eps`."""
+    for item in node.body if isinstance(node, ast.ClassDef) else []:
+        if isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
+            targets = set(_bound(item))
+            yield from (use.id for use in ast.walk(item.value) if isinstance(use, ast.Name) and use.id in targets)
