@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "TORCHDYNAMO_DISABLE": "1",  # compiling needs a compiler, processes and files
     "CUDA_VISIBLE_DEVICES": "",
+    "MPLBACKEND": "agg",
+    "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib")),  # its list of fonts
 }
 
 
