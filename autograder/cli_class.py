@@ -25,3 +25,13 @@ def grade(
 
     wishes = class_grading.Wishes(seed, again, timing, trust)
     raise typer.Exit(class_grading.main(Path.cwd(), lesson, wishes, workers, scheduler))
+
+
+@app.command()
+def calibrate(
+    lesson: Annotated[str | None, typer.Argument(help="A lesson's module (lenet); all if left out.")] = None,
+) -> None:
+    """Measures once what this machine needs for each timed exercise's baseline; keep it quiet meanwhile."""
+    from autograder import calibrating
+
+    raise typer.Exit(calibrating.main(lesson))

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
+
+from autograder import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -43,22 +42,6 @@ def totals(text: str) -> dict[str, float]:
             f"the self-test found {found['faults']:g} faults: mend them first; `p2v selftest` lists them"
         )
     return found
-
-
-def machine() -> str:
-    """This machine in a few words, without its name or paths."""
-    cores = f"{os.cpu_count()} cores"
-    software = f"{platform.system()}, Python {platform.python_version()}, PyTorch {version('torch')}, on the CPU"
-    return f"{_processor()}, {cores}, {software}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
 
 
 def block(found: Mapping[str, float], where: str) -> str:
@@ -92,12 +75,12 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         found = totals(options.file.read_text(encoding="utf-8")) if options.file else measure()
-        text = replaced(README.read_text(encoding="utf-8"), block(found, machine()))
+        text = replaced(README.read_text(encoding="utf-8"), block(found, machine.described()))
     except NumbersError as problem:
         print(problem, file=sys.stderr)
         return 1
     README.write_text(text, encoding="utf-8")
-    print(block(found, machine()))
+    print(block(found, machine.described()))
     return 0
 
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import torch
 
-from autograder import timing, wire
+from autograder import calibration, timing, wire
 from autograder.failures import TimeLimit
 from autograder.judge import compare_outputs, expected_outputs
 from autograder.sandbox.parent import SandboxError, cpu_seconds, running_zygote
@@ -48,6 +48,11 @@ class Sibling:
             raise SandboxError(f"the baseline of {exercise.id} fails: {why}")
         return Times(work=clock[2] - clock[1], data=clock[3] - clock[2] + clock[1] - clock[0])
 
+    def end(self) -> None:
+        """Ends its process."""
+        self._zygote.end(self._process)
+        self._channel.close()
+
 
 @cache
 def _sibling_of(zygote: int) -> Sibling:
@@ -57,6 +62,12 @@ def _sibling_of(zygote: int) -> Sibling:
 def sibling() -> Sibling:
     """This process's sibling, forked from the running zygote."""
     return _sibling_of(running_zygote().number)
+
+
+def replace_sibling() -> None:
+    """Ends this process's sibling; another takes its place. A few in a thousand are slow as long as they live."""
+    sibling().end()
+    _sibling_of.cache_clear()
 
 
 @dataclass
@@ -119,6 +130,14 @@ def speed_of(exercise: Exercise, cells: Sequence[Cell], seed: int) -> SpeedResul
 
 
 def _measured(exercise: Exercise, budget: Speed, cells: Sequence[Cell], seed: int) -> SpeedResult | Failure:
+    pairs = _pairs(exercise, budget, cells, seed)
+    if isinstance(pairs, list) and calibration.disturbed(exercise.id, min(base for _, base in pairs)):
+        replace_sibling()
+        pairs = _pairs(exercise, budget, cells, seed)
+    return pairs if isinstance(pairs, Failure) else timing.decide(pairs, budget)
+
+
+def _pairs(exercise: Exercise, budget: Speed, cells: Sequence[Cell], seed: int) -> list[tuple[float, float]] | Failure:
     with SandboxWorker(exercise, cells, timed=True) as worker:
         failure = worker.prepare()
         if failure is not None:
@@ -126,7 +145,6 @@ def _measured(exercise: Exercise, budget: Speed, cells: Sequence[Cell], seed: in
         rounds = Rounds(exercise, budget, worker, seed)
         try:
             with timing.one_thread():
-                pairs = timing.outside_rounds(rounds.answer, rounds.base, budget)
+                return timing.outside_rounds(rounds.answer, rounds.base, budget)
         except timing.TimedCaseFailed as failed:
             return failed.failure
-    return timing.decide(pairs, budget)

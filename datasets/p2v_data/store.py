@@ -163,6 +163,11 @@ def data_folder() -> Path:
     """Where full data sets are kept: the environment variable P2V_DATA, else a cache folder of the user's."""
     if chosen := os.environ.get("P2V_DATA", "").strip():
         return Path(chosen).expanduser()
+    return cache_folder()
+
+
+def cache_folder() -> Path:
+    """The course's part of the user's cache folder: what is there can be had again."""
     if sys.platform == "win32":
         cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
