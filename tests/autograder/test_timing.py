@@ -17,7 +17,7 @@ BUDGET = Speed(lambda rng: of_call("speed", x=rng.normal(4)), limit=5.0, gold=2.
 
 
 def decide(pairs):
-    return timing._decide(pairs, BUDGET, 1, None, None)
+    return timing.decide(pairs, BUDGET, 1, None, None)
 
 
 @pytest.mark.parametrize(
