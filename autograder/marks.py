@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from autograder import report
+from autograder import packs, report
 from autograder.files import write_whole
 from autograder.report.headline import points as points_in_words
 from autograder.slicing import Cell
@@ -81,6 +81,14 @@ class Sheet:
             history[mark.exercise] = (*history.get(mark.exercise, ()), earlier)
         return replace(self, marks={**self.marks, mark.exercise: mark}, history=history)
 
+    def without_mark(self, exercise: str) -> Sheet:
+        """The sheet without an exercise's mark, which goes into the history."""
+        others = dict(self.marks)
+        earlier = replace(others.pop(exercise), text="", html="")
+        return replace(
+            self, marks=others, history={**self.history, exercise: (*self.history.get(exercise, ()), earlier)}
+        )
+
 
 def mark_of(verdict: Verdict, exercise: Exercise, *, source: str, sandboxed: bool, timed: bool) -> Mark:
     """A verdict as it is kept, with the report that goes into the feedback."""
@@ -126,12 +134,13 @@ def source_hash(cells: Sequence[Cell]) -> str:
 
 @cache
 def spec_hash(exercise_id: str) -> str:
-    """A fingerprint of the check of an exercise: the lesson's spec modules."""
+    """A fingerprint of the check of an exercise: the lesson's spec modules, and the class's case pack."""
     lesson = exercise_id.partition(".")[0]
     found = find_spec(f"autograder.exercises.{lesson}")
     folders = list(found.submodule_search_locations or []) if found is not None else []
     files = sorted(path for folder in folders for path in Path(folder).glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    texts = [path.read_bytes() for path in files]
+    return hashlib.sha256(b"".join([*texts, packs.chosen().digest.encode()])).hexdigest()[:16]
 
 
 @cache

@@ -5,7 +5,8 @@ nbgrader alone loses a submission whose cells lack ids or flags, and stops the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -25,6 +26,8 @@ from autograder.notebook import METADATA, NotebookError, read
 SCHEMA = 3  # of nbgrader's cell metadata
 LONGEST_NOTE, MOST_NAMED = 500, 8
 ADDED = {METADATA: {"added": True}}
+LANGUAGE = {"language_info": {"name": "python"}}
+CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class SubmissionReader(NotebookExporter):
@@ -41,9 +44,8 @@ class SubmissionReader(NotebookExporter):
         """The notebook as text, and nbconvert's resources."""
         path = Path(filename)
         notebook = opened(path)
-        unreadable = (notebook.metadata.get(METADATA) or {}).get("unreadable")
-        if unreadable:
-            self.log.error("%s: %s", path, unreadable)
+        if "unreadable" in _ours(notebook):
+            self.log.error("%s could not be read: %s", filename, _ours(notebook)["unreadable"])
         place = {"metadata": {"name": path.stem, "path": str(path.parent)}}
         resources = {**(resources or {}), **place}
         found: tuple[Any, Any] = self.from_notebook_node(notebook, resources, **options)  # type: ignore[no-untyped-call]
@@ -51,37 +53,59 @@ class SubmissionReader(NotebookExporter):
 
 
 def opened(path: Path) -> NotebookNode:
-    """A submitted file as a notebook; an empty one that says why where the file is none."""
+    """The notebook in a submitted file, well formed; an empty one that says why if the file is none."""
     try:
         return well_formed(read(path))
     except NotebookError as error:
         reason = str(error).partition(": ")[2]
-        return new_notebook(metadata={METADATA: {"unreadable": reason}})
+    except RecursionError:
+        reason = "its parts lie too deep in each other"
+    empty: NotebookNode = new_notebook(metadata={METADATA: {"unreadable": reason}})
+    return empty
 
 
 def well_formed(notebook: Any) -> NotebookNode:
-    """A notebook that any tool can read: cells without text or of no known kind are left out."""
-    cells, ids = [], set[str]()
+    """A notebook that any tool can read: cells without text or of no known kind are left out.
+
+    Of metadata only nbgrader's and ours are kept: nothing else matters to grading, and anything may stand there.
+    """
     listed = notebook.get("cells")
-    for cell in listed if isinstance(listed, list) else []:
-        if not isinstance(cell, NotebookNode) or cell.get("cell_type") not in ("code", "markdown", "raw"):
-            continue
-        if not isinstance(cell.get("source"), str):
-            continue
-        if not isinstance(cell.get("metadata"), NotebookNode):
-            cell["metadata"] = NotebookNode()
-        if not isinstance(cell.metadata.get(METADATA), NotebookNode):
-            cell.metadata.pop(METADATA, None)
-        if cell.cell_type == "code":
-            cell.setdefault("outputs", [])
-            cell.setdefault("execution_count", None)
-        if not isinstance(cell.get("id"), str) or cell["id"] in ids:
+    found = [_mended(cell) for cell in (listed if isinstance(listed, list) else [])]
+    cells = [cell for cell in found if cell is not None]
+    ids = set[str]()
+    for cell in cells:
+        if not isinstance(cell.get("id"), str) or not CELL_ID.fullmatch(cell["id"]) or cell["id"] in ids:
             cell["id"] = uuid4().hex[:8]
         ids.add(cell["id"])
-        cells.append(cell)
-    metadata = notebook.get("metadata")
-    clean: NotebookNode = new_notebook(cells=cells, metadata=metadata if isinstance(metadata, NotebookNode) else {})
+    metadata = {**LANGUAGE, **_kept(notebook.get("metadata"), ("kernelspec", METADATA))}
+    clean: NotebookNode = new_notebook(cells=cells, metadata=metadata)
     return clean
+
+
+def _mended(cell: Any) -> NotebookNode | None:
+    if not isinstance(cell, NotebookNode) or not isinstance(cell.get("source"), str):
+        return None
+    kind = cell.get("cell_type")
+    if kind not in ("code", "markdown", "raw"):
+        return None
+    mended = NotebookNode(cell_type=kind, id=cell.get("id"), source=cell["source"])
+    mended["metadata"] = _kept(cell.get("metadata"), ("nbgrader", METADATA))
+    if kind == "code":
+        mended["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
+        mended["execution_count"] = None
+    elif _are_attachments(cell.get("attachments")):
+        mended["attachments"] = cell["attachments"]
+    return mended
+
+
+def _kept(metadata: Any, names: Sequence[str]) -> NotebookNode:
+    given = metadata if isinstance(metadata, NotebookNode) else NotebookNode()
+    return NotebookNode({name: given[name] for name in names if isinstance(given.get(name), NotebookNode)})
+
+
+def _are_attachments(found: Any) -> bool:
+    bundles = found.values() if isinstance(found, Mapping) else [None]
+    return all(isinstance(item, Mapping) and all(isinstance(data, str) for data in item.values()) for item in bundles)
 
 
 @dataclass(frozen=True)
@@ -118,26 +142,26 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is u
             names = [item.name for item in gradebook.find_assignment(about["assignment"]).notebooks]
         folder = Path(resources["metadata"]["path"])
         absent = [f"{name}.ipynb" for name in names if not (folder / f"{name}.ipynb").exists()]
-        name = f"{about['notebook']}.ipynb"
         course = CourseDirectory(config=self.config)
-        release = Path(course.format_path(course.release_directory, ".", about["assignment"])) / name
-        notes = restored(nb, release, released, absent)
-        for note in notes:
+        place = Path(course.format_path(course.release_directory, ".", about["assignment"]))
+        for note in restored(nb, place / f"{about['notebook']}.ipynb", released, absent):
             self.log.warning("%s: %s", about["student"], note)
-        if notes:
-            lines = "\n".join(f"* {escape(note[:LONGEST_NOTE], quote=False)}" for note in notes)
-            nb.cells.insert(0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", metadata=ADDED))
-        nb.metadata[METADATA] = {**_ours(nb), "notes": notes}
         return nb, resources
 
 
-def restored(notebook: Any, release: Path, released: Mapping[str, SourceCell], absent: list[str]) -> list[str]:
-    """Restores a submitted notebook in place; all that is to be told of it, a sentence each.
+def restored(notebook: Any, release: Path, released: Mapping[str, SourceCell], absent: Sequence[str] = ()) -> list[str]:
+    """Restores a notebook in place, with what had to be done at its top and in its metadata; a sentence each.
 
-    release: the notebook as it was released, which need not be kept here. absent: the files that weren't handed in.
+    release: the released file, where the class keeps it. absent: the files that should have been handed in beside it.
     """
-    about = [*_about_the_file(notebook, release.name), *_about_the_release(notebook, release), *_about_others(absent)]
-    return about + restore(notebook, released)
+    name = release.name
+    notes = [*_about_the_file(notebook, name), *_about_the_release(notebook, release), *_about_others(absent)]
+    notes = [note[:LONGEST_NOTE] for note in [*notes, *restore(notebook, released)]]
+    if notes:
+        lines = "\n".join(f"* {escape(note, quote=False)}" for note in notes)
+        notebook.cells.insert(0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", metadata=ADDED))
+    notebook.metadata[METADATA] = {**_ours(notebook), "notes": notes}
+    return notes
 
 
 def released_cells(notebook: Any) -> dict[str, SourceCell]:
@@ -168,8 +192,15 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
         if name in present:
             notes.append(f"There are several cells {source.called}; the last one counts.")
             continue
-        if source.marks["locked"] and cell.source.strip() != source.text.strip():
-            notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
+        if cell.cell_type != source.kind:
+            notes.append(
+                f"The cell {source.called} was a {cell.cell_type} cell; it was made a {source.kind} cell again."
+            )
+            _become(cell, source.kind)
+        if source.marks["locked"] and cell.source != source.text:
+            if cell.source.strip() != source.text.strip():
+                notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
+            cell.source = source.text
         cell.metadata["nbgrader"] = NotebookNode(source.marks)
         _put_back(cell, source)
         present.add(name)
@@ -193,6 +224,15 @@ def _put_back(cell: Any, source: SourceCell) -> None:
         cell.update(made)
     if source.marks["locked"]:
         cell.source = source.text
+
+
+def _become(cell: NotebookNode, kind: str) -> None:
+    """Makes a cell one of another kind, with what such a cell may have."""
+    for name in ("outputs", "execution_count", "attachments"):
+        cell.pop(name, None)
+    cell["cell_type"] = kind
+    if kind == "code":
+        cell.update(outputs=[], execution_count=None)
 
 
 def _insert(notebook: Any, name: str, released: Mapping[str, SourceCell]) -> None:
@@ -235,6 +275,6 @@ def _about_the_release(notebook: Any, release: Path) -> Iterator[str]:
         )
 
 
-def _about_others(absent: list[str]) -> Iterator[str]:
+def _about_others(absent: Sequence[str]) -> Iterator[str]:
     if absent:
         yield f"Not handed in: {', '.join(absent)}. What it asks for counts 0."
