@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,24 @@ def calibrate(
     from autograder import calibrating
 
     raise typer.Exit(calibrating.main(lesson))
+
+
+@app.command("class-report")
+def class_report(
+    lesson: Annotated[str, typer.Argument(help="A lesson's folder, 01_lenet.")],
+    course: Annotated[
+        Path, typer.Option(help="The course folder, with submitted/; where you are if left out.")
+    ] = Path(),
+    out: Annotated[Path | None, typer.Option(help="The page to write; class-report/LESSON.html if left out.")] = None,
+) -> None:
+    """Writes what a lesson's marks say about the class: a page, and two CSV files beside it (for instructors)."""
+    from autograder import class_report as reports
+
+    try:
+        done = reports.write(course, lesson, out)
+    except (reports.NothingGradedError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(
+        f"{done.page}: {done.students} students. Open it in a browser; beside it {done.marks.name}, {done.totals.name}"
+    )

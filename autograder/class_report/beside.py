@@ -1,0 +1,49 @@
+"""Two answers side by side, with the lines marked that say the same whatever the variables are called."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+from markupsafe import Markup
+
+from autograder.class_report.own import KEPT_NAMES, Answer
+from autograder.class_report.parts import joined
+from autograder.report.words import clean
+
+LONGEST = 120  # lines
+SHORTEST = 6  # characters, in a line that is worth marking
+_NAME = re.compile(r"(?<![.\w])[^\W\d]\w*")
+
+
+def beside(one: Answer, other: Answer) -> Markup:
+    """The two answers, each in a block that can be scrolled by keyboard."""
+    left, right = ({_bare(line) for line in item.text.split("\n")} for item in (one, other))
+    return Markup('<div class="pair">{}{}</div>').format(_block(one, right), _block(other, left))
+
+
+def _block(answer: Answer, others: set[str]) -> Markup:
+    lines = answer.text.split("\n")
+    shown = joined((_line(line, others) for line in lines[:LONGEST]), "\n")
+    if len(lines) > LONGEST:
+        shown += f"\n… and {len(lines) - LONGEST} more lines"
+    return Markup(
+        '<div><h4>{who}</h4><pre tabindex="0" role="group" aria-label="Answer of {who}">{text}</pre></div>'
+    ).format(who=answer.student, text=shown)
+
+
+def _line(line: str, others: set[str]) -> Markup:
+    bare = _bare(line)
+    safe = clean(line, 200)
+    alike = len(bare) >= SHORTEST and bare in others
+    return (Markup("<mark>{}</mark>") if alike else Markup("{}")).format(safe)
+
+
+def _bare(line: str) -> str:
+    """A line without its comment, its blanks, and the names that a student chose."""
+    text = _NAME.sub(lambda found: found[0] if _is_known(found[0]) else "v", line.partition("#")[0])
+    return re.sub(r"\s+", "", text)
+
+
+def _is_known(name: str) -> bool:
+    return keyword.iskeyword(name) or name in KEPT_NAMES
