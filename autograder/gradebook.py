@@ -22,9 +22,9 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer
 
-from autograder import marks, registry, report
+from autograder import marks, packs, registry, report
 from autograder.grading import TRUSTS, grade, grade_trusting
-from autograder.marks import Mark, Sheet
+from autograder.marks import FAULT, Mark, Sheet
 from autograder.notebook import METADATA, code_cells
 from autograder.sandbox import protections
 from autograder.slicing import Cell
@@ -64,14 +64,14 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 name = cell.metadata.nbgrader["grade_id"]
-                exercise = by_grade_id().get(name)
+                exercise = _as_asked(name, packs.chosen().digest)
                 if exercise is None:
                     cell.outputs = _outputs("This cell checks no exercise of the course.", "", 0.0)
                     continue
                 mark = self._mark(exercise, cells, sheet)
                 sheet = sheet.with_mark(mark)
-                faults += [name] * (mark.status == "fault")
-                cell.outputs = _shown(mark, sheet.lesson)
+                faults += [name] * (mark.status == FAULT)
+                cell.outputs = _shown(mark, sheet.lesson, float(cell.metadata.nbgrader["points"]))
         notes = tuple(str(note) for note in record.get("notes", ()))
         if sheet.student:
             marks.save(COURSE, replace(sheet, notes=notes, entered=""))
@@ -80,10 +80,9 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
 
     def _mark(self, exercise: Exercise, cells: Sequence[Cell], sheet: Sheet) -> Mark:
         source = marks.source_hash(cells)
-        if self.reuse:
-            kept = sheet.marks.get(exercise.id)
-            if kept is not None and _holds(kept, exercise, source, sandboxed=not self.trust):
-                return kept
+        kept = marks.stored(sheet, exercise.id, source) if self.reuse else None
+        if kept is not None and kept.sandboxed != self.trust and (kept.timed or kept.status != "right"):
+            return kept
         try:
             judge = grade_trusting if self.trust else grade
             verdict = judge(exercise, cells, seed=self.seed if self.seed >= 0 else seed_of_this_run())
@@ -136,6 +135,13 @@ def by_grade_id() -> dict[str, Exercise]:
     return {f"check-{item.id.replace('.', '-')}": item for item in registry.all_exercises()}
 
 
+@cache
+def _as_asked(grade_id: str, pack: str) -> Exercise | None:
+    """The exercise of a check cell, as this class is graded on it. pack: the case pack's digest."""
+    exercise = by_grade_id().get(grade_id)
+    return None if exercise is None else packs.chosen().applied(exercise)
+
+
 def _record(notebook: Any) -> Mapping[str, Any]:
     """What is kept about grading in a notebook's own metadata. RestoreCells has taken out what a student put there."""
     found = notebook.metadata.get(METADATA)
@@ -149,19 +155,12 @@ def _sheet(resources: Any) -> Sheet:
     return marks.load(COURSE, about["assignment"], about["student"], about["notebook"])
 
 
-def _holds(mark: Mark, exercise: Exercise, source: str, *, sandboxed: bool) -> bool:
-    """Whether a stored mark is what grading would find again, and nothing is left to be timed."""
-    made_of = (mark.source, mark.spec, mark.judge, mark.sandboxed)
-    same = made_of == (source, marks.spec_hash(exercise.id), marks.judge_version(), sandboxed)
-    return same and mark.status != "fault" and (mark.timed or mark.status != "right")
-
-
 def _fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
     return Mark(
         exercise.id,
         points=0.0,
         max_points=float(exercise.points),
-        status="fault",
+        status=FAULT,
         sandboxed=sandboxed,
         source=source,
         spec=marks.spec_hash(exercise.id),
@@ -171,11 +170,14 @@ def _fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
     )
 
 
-NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", "fault")
+NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", FAULT)
 
 
-def _shown(mark: Mark, lesson: str) -> list[Any]:
-    """A mark as the check cell's outputs, with how to draw the cases of a failure again."""
+def _shown(mark: Mark, lesson: str, worth: float) -> list[Any]:
+    """A mark as the check cell's outputs, with how to draw the cases of a failure again.
+
+    worth: the cell's points in nbgrader's gradebook, which may be those of an earlier release.
+    """
     more = []
     if lesson and mark.status not in NOTHING_TO_REPRODUCE:
         more.append(f"The course's own cases again: p2v check {lesson} --seed {mark.seed}")
@@ -183,7 +185,7 @@ def _shown(mark: Mark, lesson: str) -> list[Any]:
         more.append(TRUSTED)
     text = "\n  ".join([mark.text, *more])
     html = mark.html + "".join(f"<p>{escape(line)}</p>" for line in more)
-    return _outputs(text, html if mark.html else "", mark.points)
+    return _outputs(text, html if mark.html else "", mark.points / mark.max_points * worth if mark.max_points else 0.0)
 
 
 def _outputs(text: str, html: str, points: float) -> list[Any]:

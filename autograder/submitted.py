@@ -202,7 +202,6 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
                 notes.append(f"The locked cell {source.called} had been changed; it was put back as it was released.")
             cell.source = source.text
         cell.metadata["nbgrader"] = NotebookNode(source.marks)
-        _put_back(cell, source)
         present.add(name)
     missing = [name for name, source in released.items() if source.kept and name not in present]
     for name in missing:
@@ -212,18 +211,6 @@ def restore(notebook: Any, released: Mapping[str, SourceCell]) -> list[str]:
         more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
         notes.append(f"Missing cells, which were put back as they were released: {names}{more}.")
     return notes
-
-
-def _put_back(cell: Any, source: SourceCell) -> None:
-    """Gives a cell its kind, and a locked one its text, which nbgrader would do later, but not for any cell."""
-    if cell.cell_type != source.kind:
-        text, marks = cell.source, cell.metadata
-        make: Callable[..., NotebookNode] = new_code_cell if source.kind == "code" else new_markdown_cell
-        made = make(text, metadata=marks, id=cell.id)
-        cell.clear()
-        cell.update(made)
-    if source.marks["locked"]:
-        cell.source = source.text
 
 
 def _become(cell: NotebookNode, kind: str) -> None:
