@@ -26,8 +26,8 @@ def define(name: str, cells: Sequence[Cell], needs: Mapping[str, str], forbidden
     hit = forbidden_in(chosen, forbidden)
     if hit is not None:
         return hit
-    module = ModuleType("answer")
-    sys.modules["answer"] = module
+    module = ModuleType("__main__")  # as in a notebook
+    sys.modules["answer"] = sys.modules["__main__"] = module
     try:
         for need, lesson in needs.items():
             setattr(module, need, getattr(__import__(f"mine.{lesson}", fromlist=[need]), need))

@@ -30,20 +30,15 @@ class NotSolvedYet(ImportError):
 
 
 class Library:
-    """A workspace's `mine` folder. `notify` shows one line to the student.
-
-    only: the ids of exercises that may be had from here (in grading: what an exercise needs); None is all.
-    """
+    """A workspace's `mine` folder. `notify` shows one line to the student."""
 
     def __init__(
         self,
         folder: Path,
         reference: Reference | None,
         notify: Callable[[str], None] = print,
-        only: Sequence[str] | None = None,
     ) -> None:
         self.folder = folder
-        self._only = only
         self._reference = reference
         self._notify = notify
         self._noticed: set[str] = set()
@@ -80,11 +75,11 @@ class Library:
     def get(self, lesson: str, name: str) -> Any:
         """The student's accepted object, else the reference's, else NotSolvedYet."""
         exercise = next((item for item in registry.exercises(lesson) if item.name == name), None)
-        own = self.own(exercise) if exercise is not None and self._may_have(exercise) else None
+        own = self.own(exercise) if exercise is not None else None
         if own is not None:
             return own
         try:
-            if self._reference is None or not self._may_have(exercise):
+            if self._reference is None:
                 raise LookupError
             found = self._reference(lesson, name)
         except LookupError:
@@ -99,9 +94,6 @@ class Library:
         if exercise.id not in self._noticed:
             self._noticed.add(exercise.id)
             self._notify(text)
-
-    def _may_have(self, exercise: Exercise | None) -> bool:
-        return self._only is None or exercise is None or exercise.id in self._only
 
     def _loaded_from(self, path: Path, exercise: Exercise) -> Any:
         """What the file defines, read anew when it changed. No bytecode is kept: its stamp counts whole seconds."""

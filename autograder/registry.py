@@ -23,6 +23,12 @@ def lessons() -> tuple[str, ...]:
 
 
 @cache
+def number(lesson: str) -> int:
+    """Where a lesson stands in the course, counted from 0: the `NUMBER` of its package."""
+    return int(importlib.import_module(f"autograder.exercises.{lesson}").NUMBER)
+
+
+@cache
 def exercises(lesson: str) -> tuple[Exercise, ...]:
     """A lesson's exercises, in the order of its modules and their lists."""
     if lesson not in lessons():

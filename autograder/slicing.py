@@ -172,12 +172,21 @@ class _Notebook:
         self._provided = provided
         self._defined = {bound for item in every if not _is_import(item) for bound in item.binds}
         self._imported = {bound for item in every if _is_import(item) for bound in item.binds}
+        self._libraries = {bound for item in every if _is_library(item.node) for bound in item.binds}
         functions = effects.functions_of(item.node for item in every)
         self._changes = [effects.changed_by(item.node, functions) for item in every]
 
     def wants(self, item: Statement) -> set[str]:
-        """What a statement uses of the notebook."""
-        return set(item.reads - self._provided - BUILTINS)
+        """What a statement uses of the notebook, what it borrows from the library under another name included."""
+        return set(item.reads - BUILTINS | self._borrowed(item)) - self._provided
+
+    def _borrowed(self, item: Statement) -> set[str]:
+        """The student's own answers that a statement takes from the library: `import mine.lenet as m; m.relu(x)`."""
+        through = self._libraries & item.reads
+        found = set(_taken_from_library(item.node))
+        if through:
+            found |= {part.attr for part in ast.walk(item.node) if isinstance(part, ast.Attribute)}
+        return found & self._defined
 
     def bindings(self, name: str, before: int) -> list[int]:
         """The statements before one that bind or change `name`, back to one that needs none before."""
@@ -198,6 +207,18 @@ class _Notebook:
 
 def _is_import(item: Statement) -> bool:
     return isinstance(item.node, ast.Import | ast.ImportFrom)
+
+
+def _is_library(node: ast.stmt) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return node.module == LIBRARY
+    return isinstance(node, ast.Import) and node.names[0].name.partition(".")[0] == LIBRARY
+
+
+def _taken_from_library(node: ast.stmt) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.ImportFrom) and (part.module or "").partition(".")[0] == LIBRARY:
+            yield from (item.name for item in part.names)
 
 
 def _lent(item: Statement) -> bool:

@@ -26,7 +26,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from autograder import answer, failures, mine, references, registry, steady, wire
+from autograder import answer, failures, lender, mine, references, registry, steady, wire
+from autograder.lending import lent
 from autograder.limits import PATIENCE, time_limit
 from autograder.runner import in_this_process, timeout
 from autograder.slicing import Cell
@@ -269,7 +270,22 @@ def define(exercise: Exercise, cells: Sequence[Cell], library: Path | None) -> A
 
     What it `needs` of other exercises comes from `library` (the student's accepted answers), else the reference.
     """
-    folder, only = (library, None) if library is not None else (Path(os.devnull), exercise.needs)
-    mine.install(mine.Library(folder, references.reference, notify=lambda _: None, only=only))
+    folder = Path(os.devnull) if library is None else library
+    reference = references.reference if library is not None else _borrowed((*exercise.needs, *lent(exercise, cells)))
+    mine.install(mine.Library(folder, reference, notify=lambda _: None))
     needs = {need.partition(".")[2]: need.partition(".")[0] for need in exercise.needs}
     return answer.define(exercise.name, cells, needs, (*exercise.forbidden, *references.packages()))
+
+
+def _borrowed(ids: Sequence[str]) -> mine.Reference:
+    """What `mine` holds in grading: the references of `ids`, else what the cells define themselves."""
+
+    def find(lesson: str, name: str) -> Any:
+        if f"{lesson}.{name}" in ids:
+            return references.reference(lesson, name)
+        try:
+            return lender.own(f"{mine.PACKAGE}.{lesson}", name)
+        except AttributeError as error:
+            raise LookupError(str(error)) from None
+
+    return find

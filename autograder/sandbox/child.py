@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from autograder import answer, failures, steady, wire
 from autograder.driver import Prepared, run_case
+from autograder.lender import Lender
 from autograder.runner import carry_out
-from autograder.sandbox import channel, linux
+from autograder.sandbox import channel, linux, standins
 from autograder.sandbox.readable import readable
 from autograder.sandbox.seal import seal_names, seal_operators
-from autograder.slicing import Cell
+from autograder.slicing import Cell, reduced
 from autograder.spec import Case, Failure, Trace
 
 CHANNEL = 3  # the one descriptor that stays open besides 0, 1 and 2, which lead nowhere
@@ -36,12 +37,16 @@ def serve(program: bytes) -> None:
     student's has run. The second is "ready", or why there is no answer.
     """
     job = wire.decode(channel.read(CHANNEL))
+    if "slice" in job:
+        _confine(job, program)
+        channel.write(CHANNEL, wire.encode(_slices(job)))
+        return
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore of the system
     try:
         if job["timed"]:
             steady.settle()
-        _lend(job["needs"])
+        _lend(job)
         seal_operators([(name, key) for name, key in job["kernels"]])
         seal_names(job["forbidden"])
         _confine(job, program)
@@ -55,6 +60,12 @@ def serve(program: bytes) -> None:
     while not isinstance(found, Failure):
         message = wire.decode(channel.read(CHANNEL))
         channel.write(CHANNEL, _reply(message, found, job, timed))
+
+
+def _slices(job: Mapping[str, Any]) -> dict[str, Any]:
+    cells = [Cell(place, source) for place, source in job["cells"]]
+    found = {key: reduced(cells, name, given=given) for key, name, given in job["slice"]}
+    return {key: [(cell.place, cell.source) for cell in kept] for key, kept in found.items()}
 
 
 def _confine(job: Mapping[str, Any], program: bytes) -> None:
@@ -71,20 +82,23 @@ def _confine(job: Mapping[str, Any], program: bytes) -> None:
     linux.load_filter(program)
 
 
-def _lend(needs: Sequence[Sequence[str]]) -> None:
-    """Makes `from mine.lenet import conv2d` work for what the exercise needs: the references, from their text."""
+def _lend(job: Mapping[str, Any]) -> None:
+    """Makes `from mine.lenet import conv2d` work for what the answer may have of others: references, from their text.
+
+    What the exercise needs is made at once, so that it is there whole before anything is sealed.
+    """
     sys.modules["mine"] = ModuleType("mine")
-    for lesson, name, source in needs:
-        module = sys.modules.setdefault(f"mine.{lesson}", ModuleType(f"mine.{lesson}"))
+    for lesson, sources in job["lent"].items():
+        module = sys.modules[f"mine.{lesson}"] = Lender(f"mine.{lesson}", sources)
         setattr(sys.modules["mine"], lesson, module)
-        alone = ModuleType(f"reference_{name}")
-        exec(compile(source, f"<reference {name}>", "exec"), alone.__dict__)
-        setattr(module, name, getattr(alone, name))
+    for lesson, name in job["needs"]:
+        getattr(sys.modules[f"mine.{lesson}"], name)
+    standins.install()
 
 
 def _defined(job: Mapping[str, Any]) -> Any:
     cells = [Cell(place, source) for place, source in job["cells"]]
-    needs = {name: lesson for lesson, name, _ in job["needs"]}
+    needs = {name: lesson for lesson, name in job["needs"]}
     try:
         return answer.define(job["name"], cells, needs, job["forbidden"])
     except KeyboardInterrupt:

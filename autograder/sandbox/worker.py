@@ -7,11 +7,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from types import TracebackType
 from typing import Any
 
 from autograder import references, registry, wire
+from autograder.lending import lent
 from autograder.limits import PATIENCE
 from autograder.runner import timeout
 from autograder.sandbox import seal
@@ -51,7 +51,7 @@ class SandboxWorker:
         self._channel, self._process = self._zygote.fork()
         self._ended: Failure | None = None
         own = {"cells": [(cell.place, cell.source) for cell in cells], "memory": memory, "timed": timed}
-        self._job = {**_job(exercise.id), **own}
+        self._job = {**_job(exercise, cells), **own}
         self._ready = False
         self._failure: Failure | None = None
         self.peak = 0
@@ -181,15 +181,17 @@ class SandboxWorker:
             self._ended = Failure("crashed", "your answer's process was ended")
 
 
-@cache
-def _job(exercise_id: str) -> Mapping[str, Any]:
-    """What a child is told of an exercise: its name, what it may not use, and the references that it needs."""
-    exercise = registry.find(exercise_id)
-    needs = [need.partition(".")[::2] for need in exercise.needs]
+def _job(exercise: Exercise, cells: Sequence[Cell]) -> Mapping[str, Any]:
+    """What a child is told of an exercise: its name, what it may not use, and the references that it may have."""
+    texts: dict[str, dict[str, str]] = {lesson: {} for lesson in registry.lessons()}
+    for other in (*exercise.needs, *lent(exercise, cells)):
+        lesson, _, name = other.partition(".")
+        texts[lesson][name] = references.standalone(lesson, name)
     return {
         "name": exercise.name,
         "forbidden": (*exercise.forbidden, *references.packages()),
-        "needs": [(lesson, name, references.standalone(lesson, name)) for lesson, name in needs],
+        "needs": [need.partition(".")[::2] for need in exercise.needs],
+        "lent": texts,
         "kernels": seal.kernels(tuple(exercise.forbidden)),
         "live": exercise.live,
     }

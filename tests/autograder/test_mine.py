@@ -72,13 +72,6 @@ def test_without_references_the_import_says_what_to_solve(tmp_path):
         borrowed()
 
 
-def test_in_grading_only_what_is_needed_is_lent(tmp_path):
-    mine.install(mine.Library(tmp_path, reference, only=("lenet.pad2d",)))
-    assert borrowed("pad2d") == "the reference's lenet.pad2d"
-    with pytest.raises(ImportError, match="avg_pool2d"):
-        borrowed()
-
-
 def test_unknown_lessons_are_ordinary_import_errors(tmp_path):
     mine.install(mine.Library(tmp_path, reference))
     with pytest.raises(ModuleNotFoundError):

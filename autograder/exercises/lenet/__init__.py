@@ -1,1 +1,3 @@
 """Specs of lesson 01."""
+
+NUMBER = 1

@@ -1,1 +1,3 @@
 """Specs of lesson 00."""
+
+NUMBER = 0
