@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+from autograder import registry
 from autograder.judge import Paper, judge, with_speed
 from autograder.sandbox import stopwatch
+from autograder.sandbox.slicer import slices
 from autograder.sandbox.worker import SandboxWorker
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict
 from autograder.timing import one_thread
 from autograder.worker import Worker
 
-MOST_PAPERS = 100
+MOST_PAPERS, MOST_NOTEBOOKS = 100, 200  # kept, for the next exercise or submission
 TRUSTS = "graded without a sandbox: the answers were trusted not to attack this machine"
 
 
@@ -47,10 +50,20 @@ def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
 def correctness(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
     """The verdict without the speed, which is the second half of `grade`: a right answer stays "right"."""
     start = time.perf_counter()
-    with one_thread(), SandboxWorker(exercise, cells) as worker:
+    with one_thread(), SandboxWorker(exercise, _cut(exercise, tuple(cells))) as worker:
         paper = _paper(exercise, seed)
         verdict = judge(exercise, worker.run, seed=seed, run_stages=worker.run_stages, paper=paper)
     return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _cut(exercise: Exercise, cells: tuple[Cell, ...]) -> Sequence[Cell]:
+    """The cells that the exercise needs. A notebook is cut once for all exercises of its lesson."""
+    return _slices_of(cells, exercise.lesson).get(exercise.id, cells)
+
+
+@lru_cache(maxsize=MOST_NOTEBOOKS)
+def _slices_of(cells: tuple[Cell, ...], lesson: str) -> Mapping[str, Sequence[Cell]]:
+    return slices(registry.exercises(lesson), cells)
 
 
 _papers: OrderedDict[str, Paper] = OrderedDict()
@@ -71,4 +84,4 @@ def with_speed_judged(exercise: Exercise, cells: Sequence[Cell], verdict: Verdic
     """The verdict on a right answer, completed by its speed; any other verdict as it is."""
     if verdict.status != "right":
         return verdict
-    return with_speed(exercise, verdict, stopwatch.speed_of(exercise, cells, verdict.seed))
+    return with_speed(exercise, verdict, stopwatch.speed_of(exercise, _cut(exercise, tuple(cells)), verdict.seed))
