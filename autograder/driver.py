@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from autograder import failures, probes
+from autograder.binding import Unfit, bind
 from autograder.spec import Case, Failure, Opaque, Outputs, Probe, Ref, Stage, Step, Trace, Value
 
 Guard = Callable[[], AbstractContextManager[Any]]
@@ -64,6 +65,8 @@ class Prepared:
                     self._run.do(item)
         except _Refused as refused:
             self._failure = refused.failure
+        except Unfit as unfit:
+            self._failure = Failure("signature", str(unfit))
         except (Exception, SystemExit, failures.ForbiddenCall) as error:
             self._failure = failures.of_exception(error)
 
@@ -144,7 +147,7 @@ class _Run:
         args = tuple(self._resolve(value) for value in item.args)
         kwargs = {key: self._resolve(value) for key, value in item.kwargs.items()}
         if target is self._subject and not item.method:
-            args, kwargs = _bind(function, args, kwargs)
+            args, kwargs = bind(function, args, kwargs)
         with self._guard():
             return function(*args, **kwargs)
 
@@ -235,11 +238,13 @@ def plain(value: Any) -> Value:
     """`value` with tensors detached, on the CPU and copied; what is not plain becomes `Opaque`."""
     if type(value) in (Tensor, nn.Parameter):
         return value.detach().to("cpu", copy=True).contiguous()
+    if isinstance(value, np.generic):  # a number of NumPy's
+        value = value.item()
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, tuple | list):
         return [plain(item) for item in value] if isinstance(value, list) else tuple(plain(item) for item in value)
-    if type(value) is dict and all(type(key) is str for key in value):
+    if isinstance(value, dict) and all(type(key) is str for key in value):
         return {key: plain(item) for key, item in value.items()}
     return Opaque(type(value).__name__)
 
@@ -256,39 +261,6 @@ def made_inputs(case: Case, device: torch.device) -> dict[str, Any]:
     """A case's inputs as an answer gets them: tensors copied to the device, probes made."""
     run = _Run(case, nullcontext, device, nullcontext, stages=False)
     return {name: run._handles[name] for name in case.inputs}
-
-
-def _bind(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """By name where the answer has these parameters, else in order: parameter names are the student's choice."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return args, dict(kwargs)
-    attempts: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
-        (args, dict(kwargs)),
-        (args, _renamed(signature, len(args), kwargs)),
-        ((*args, *kwargs.values()), {}),
-    ]
-    reason = ""
-    for attempt in attempts:
-        try:
-            signature.bind(*attempt[0], **attempt[1])
-            return attempt
-        except TypeError as error:
-            reason = str(error)
-    wanted = ", ".join([*("…" for _ in args), *kwargs])
-    raise _Refused(
-        Failure("signature", f"called with ({wanted}), but your signature is {signature}: {reason}")
-    ) from None
-
-
-def _renamed(signature: inspect.Signature, taken: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """`kwargs` under the answer's own names: those it doesn't have go in order to the parameters that are left."""
-    own = [name for name, item in signature.parameters.items() if item.kind == item.POSITIONAL_OR_KEYWORD][taken:]
-    left = iter([name for name in own if name not in kwargs])
-    return {name if name in own else next(left, name): value for name, value in kwargs.items()}
 
 
 def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device) -> dict[str, str]:
