@@ -217,5 +217,5 @@ def _local(workers: int | None) -> LocalCluster:
     options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "processes": True}
     # memory_limit: a worker that Dask finds too large would be paused for ever. security: others on this machine
     # could otherwise send the workers code to run.
-    quiet = {"dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    quiet = {"dashboard_address": "127.0.0.1:0", "memory_limit": 0, "silence_logs": logging.CRITICAL}
     return LocalCluster(**options, **quiet, security=True)
