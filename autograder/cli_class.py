@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
+from autograder import cli_classroom
+
 app = typer.Typer()
+bench = typer.Typer(no_args_is_help=True, help="Measurements, for those who work on the course.")
+app.add_typer(bench, name="bench")
+app.add_typer(cli_classroom.app, name="classroom")
 
 
 @app.command()
@@ -20,10 +25,12 @@ def grade(
     again: Annotated[bool, typer.Option("--all", help="Grade everything again, changed or not.")] = False,
     timing: Annotated[bool, typer.Option(help="Judge the speed of right answers too.")] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Run the answers without a sandbox.")] = False,
+    pack: cli_classroom.PackFolder = "",
 ) -> None:
     """Grades all submissions of a lesson, and goes on where it was stopped (for instructors, in the course folder)."""
-    from autograder import class_grading
+    from autograder import class_grading, packs
 
+    packs.use(pack)
     wishes = class_grading.Wishes(seed, again, timing, trust)
     raise typer.Exit(class_grading.main(Path.cwd(), lesson, wishes, workers, scheduler))
 
@@ -57,3 +64,20 @@ def class_report(
     print(
         f"{done.page}: {done.students} students. Open it in a browser; beside it {done.marks.name}, {done.totals.name}"
     )
+
+
+@bench.command("grading")
+def bench_grading(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    submissions: Annotated[int, typer.Option(min=1, help="Submissions for our judge.")] = 100,
+    stock: Annotated[int, typer.Option(min=0, help="Submissions for nbgrader as it comes; 0 leaves it out.")] = 5,
+    large: Annotated[int, typer.Option(min=0, help="A class to reckon up to from these; 0 for none.")] = 500,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each, which show the spread.")] = 2,
+    lesson: Annotated[str, typer.Option(help="A lesson's folder.")] = "01_lenet",
+    judge_only: Annotated[bool, typer.Option("--judge-only", help="Only where one answer's time goes.")] = False,
+) -> None:
+    """Grades a simulated class with nbgrader as it comes and with ours, and compares with what was to be reached."""
+    from autograder.bench import grading, shown
+
+    wishes = grading.Wishes(submissions, stock, large, repeats, grading.cores())
+    raise typer.Exit(shown.main(lesson, wishes, judge_only=judge_only, as_json=as_json))

@@ -73,6 +73,7 @@ class CourseFolder:
         app.initialize([], root=str(folder))
         config = app.config
         config.JudgeExercises.trust = trust
+        packs.use(packs.from_settings(config.JudgeExercises.get("pack", ""), folder), if_none=True)
         listed = config.Autograde.get("autograde_preprocessors", [])
         if JUDGE not in listed:
             raise CourseFolderError(f"{folder / CONFIG} doesn't have exercises judged by {JUDGE}.")

@@ -20,7 +20,7 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Integer
+from traitlets import Bool, Integer, Unicode
 
 from autograder import marks, packs, registry, report
 from autograder.grading import TRUSTS, grade, grade_trusting
@@ -43,14 +43,20 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
 
     seed = Integer(-1, help="Seed of the cases; -1 draws a fresh one for each run of the program.").tag(config=True)
     trust = Bool(False, help="Grade without a sandbox: submitted code can do all that you can.").tag(config=True)
+    pack = Unicode("", help="Folder of a private case pack; P2V_PACK, where it is set, names another.").tag(config=True)
     reuse = Bool(False, help="Take marks that are stored for the same code, check and judge.").tag(config=True)
 
     def require_protection(self) -> None:
-        """Raises NbGraderException, after saying why, if untrusted work can't be shut in here."""
+        """Raises NbGraderException, after saying why, if untrusted work can't be shut in or the pack is faulty."""
         refusal = "" if self.trust else protections.refusal()
         if refusal:
             self.log.error("%s", refusal)
             raise NbGraderException(refusal)
+        try:
+            packs.use(self.pack, if_none=True)
+        except packs.PackError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from None
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Judges every exercise that the notebook holds a check cell for, and stores the marks."""
@@ -68,7 +74,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
                 if exercise is None:
                     cell.outputs = _outputs("This cell checks no exercise of the course.", "", 0.0)
                     continue
-                mark = self._mark(exercise, cells, sheet)
+                mark = self._mark(packs.chosen().applied(exercise), cells, sheet)
                 sheet = sheet.with_mark(mark)
                 faults += [name] * (mark.status == FAULT)
                 cell.outputs = _shown(mark, sheet.lesson, float(cell.metadata.nbgrader["points"]))
@@ -78,6 +84,10 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
         nb.metadata[METADATA] = {**record, "sandboxed": not self.trust, "faults": faults}
         return nb, resources
 
+    def _seed(self) -> int:
+        of_pack = packs.chosen().seed
+        return self.seed if self.seed >= 0 else seed_of_this_run() if of_pack is None else of_pack
+
     def _mark(self, exercise: Exercise, cells: Sequence[Cell], sheet: Sheet) -> Mark:
         source = marks.source_hash(cells)
         kept = marks.stored(sheet, exercise.id, source) if self.reuse else None
@@ -85,7 +95,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
             return kept
         try:
             judge = grade_trusting if self.trust else grade
-            verdict = judge(exercise, cells, seed=self.seed if self.seed >= 0 else seed_of_this_run())
+            verdict = judge(exercise, cells, seed=self._seed())
             mark = marks.mark_of(verdict, exercise, source=source, sandboxed=not self.trust, timed=True)
         except Exception:
             self.log.exception("The judge itself failed on %s; look at this submission yourself.", exercise.id)

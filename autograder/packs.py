@@ -99,6 +99,21 @@ def chosen(folder: Path | str = "") -> Pack:
     return _loaded(str(Path(named).expanduser().resolve())) if named else Pack()
 
 
+def use(folder: Path | str, *, if_none: bool = False) -> Pack:
+    """Chooses a pack for this process and those it starts; the pack that is then in use.
+
+    "" leaves the choice as it is; so does if_none where there is one already. Raises PackError.
+    """
+    if str(folder) and not (if_none and os.environ.get(VARIABLE, "").strip()):
+        os.environ[VARIABLE] = str(Path(folder).expanduser().resolve())
+    return chosen()
+
+
+def from_settings(named: str, course: Path) -> str:
+    """The folder that a course's settings name, a relative one as seen from the course folder; "" for none."""
+    return str(course.resolve() / Path(named).expanduser()) if named else ""
+
+
 @lru_cache(maxsize=8)
 def _loaded(folder: str) -> Pack:
     return Pack.load(folder)

@@ -56,6 +56,11 @@ def build(
     return changed
 
 
+def sources(root: Path, lesson: str, specs: Specs = registered) -> dict[str, str]:
+    """The notebooks of a lesson ("01_lenet") with their solutions, by file name; writes nothing. Raises WeaveError."""
+    return {item.lesson.notebook.rpartition("/")[2]: item.text for item in _woven(root, [lesson], specs)}
+
+
 def is_stale(root: Path | None = None) -> bool:
     """Whether a built notebook is missing or older than what it is built from. Raises WeaveError."""
     if root is None:

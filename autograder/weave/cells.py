@@ -49,10 +49,11 @@ def solution(exercise: str, source: str) -> NotebookNode:
 
 
 def check(exercise: str, points: int) -> NotebookNode:
-    """The locked cell that judges it."""
+    """The locked cell that judges it. Without points nbgrader doesn't grade it: it is there for practice."""
     id = f"check-{exercise.replace('.', '-')}"
-    cell = _cell("check", id, f"check({exercise.partition('.')[2]})", exercise=exercise)
-    return _locked(cell, id, points)
+    call = f"check({exercise.partition('.')[2]})"
+    cell = _cell("check", id, call if points else f"{call}  # for practice: not graded", exercise=exercise)
+    return _locked(cell, id, points or None)
 
 
 def question(id: str, source: str) -> NotebookNode:
