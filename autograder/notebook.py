@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 import warnings
 from collections.abc import Callable
@@ -20,12 +21,16 @@ class NotebookError(ValueError):
     """A file that can't be read as a notebook."""
 
 
-def read(path: Path) -> Any:
-    """The notebook in `path`. Raises NotebookError, which says what is wrong with the file."""
+def read(path: Path, *, outputs: bool = True) -> Any:
+    """The notebook in `path`. Raises NotebookError, which says what is wrong with the file.
+
+    outputs: False leaves them out, unread, since nbformat takes long over many.
+    """
     try:
-        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
+        text = path.read_text(encoding="utf-8-sig")
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbformat mends missing and doubled cell ids, and warns of it
-            return nbformat.read(file, as_version=4)
+            return nbformat.reads(text if outputs else _without_outputs(text), as_version=4)
     except FileNotFoundError:
         raise NotebookError(f"{path}: there is no such notebook") from None
     except UnicodeDecodeError:
@@ -35,6 +40,19 @@ def read(path: Path) -> Any:
         raise NotebookError(
             f"{path}: this is no valid notebook ({reason}); open it in JupyterLab and save it"
         ) from None
+
+
+def _without_outputs(text: str) -> str:
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("it holds no cells")
+    cells = content.get("cells")
+    for cell in cells if isinstance(cells, list) else []:
+        if isinstance(cell, dict) and "outputs" in cell:
+            cell["outputs"] = []
+    if isinstance(content.get("metadata"), dict):
+        content["metadata"].pop("widgets", None)
+    return json.dumps(content)
 
 
 def is_check_cell(cell: Any) -> bool:

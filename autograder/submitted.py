@@ -55,11 +55,9 @@ class SubmissionReader(NotebookExporter):
 def opened(path: Path) -> NotebookNode:
     """The notebook in a submitted file, well formed; an empty one that says why if the file is none."""
     try:
-        return well_formed(read(path))
+        return well_formed(read(path, outputs=False))
     except NotebookError as error:
         reason = str(error).partition(": ")[2]
-    except RecursionError:
-        reason = "its parts lie too deep in each other"
     empty: NotebookNode = new_notebook(metadata={METADATA: {"unreadable": reason}})
     return empty
 
