@@ -198,7 +198,7 @@ class Grading:
                 handed.cells,
                 handed.source,
                 self._run.seed,
-                fingerprint(),
+                fingerprint(item.id for item in due),
                 speed=speed and self._wishes.speed,
                 trust=self._wishes.trust,
             )

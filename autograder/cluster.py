@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -77,17 +76,16 @@ Outcomes: TypeAlias = Sequence[Outcome]
 _one_at_a_time = threading.Lock()  # also keeps a worker of several threads from starting two zygotes
 
 
-@cache
-def fingerprint() -> str:
-    """What verdicts rest on besides the answers: the program's version and all checks."""
-    checks = {marks.spec_hash(f"{lesson}.any") for lesson in registry.lessons()}
-    return "-".join([marks.judge_version(), *sorted(checks)])
+def fingerprint(exercises: Iterable[str]) -> str:
+    """What verdicts rest on besides the answers: the program's version, the lessons' checks and the case pack."""
+    lessons = {name.partition(".")[0] for name in exercises}
+    return "-".join([marks.judge_version(), *sorted(marks.spec_hash(f"{lesson}.all") for lesson in lessons)])
 
 
 def judged(job: Job) -> Outcomes:
     """Carries a job out. This runs in a worker. Raises ClusterError if the worker isn't fit for it."""
     with _one_at_a_time:
-        if fingerprint() != job.code:
+        if fingerprint(job.exercises) != job.code:
             raise ClusterError(
                 "it has another version of the course or of the case pack; put the same on every machine"
             )

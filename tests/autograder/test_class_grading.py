@@ -298,7 +298,7 @@ CELLS = (Cell("cell 1", "def accuracy(logits, target):\n    return 0.5"),)
 
 
 def job(**more):
-    plain = Job("ada", LESSON, ("warmup.accuracy",), CELLS, "source", SEED, cluster.fingerprint())
+    plain = Job("ada", LESSON, ("warmup.accuracy",), CELLS, "source", SEED, cluster.fingerprint(["warmup.accuracy"]))
     return replace(plain, **more)
 
 
