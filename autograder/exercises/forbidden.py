@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 CONVOLUTION = (
-    "aten::*conv*",
+    "aten::*conv[!e]*",  # not _convert_indices…, which sparse matrices need
     "aten::im2col",
     "aten::col2im",
-    "mkldnn::*conv*",
+    "mkldnn::*conv[!e]*",
     "torch.nn.functional.*conv*",
     "torch.nn.functional.unfold",
     "torch.nn.functional.fold",
@@ -109,3 +109,10 @@ OPTIMISERS = ("torch.optim", "aten::_fused_*", "torch._fused_*")
 TRAINERS = ("lightning", "pytorch_lightning", "ignite", "skorch", "fastai")
 
 METRICS = ("sklearn", "torchmetrics", "torcheval", "ignite")
+
+# The course's own data. Its `device` is everybody's.
+DATA = (
+    *("p2v_data.digits*", "p2v_data.fashion*", "p2v_data.cifar*", "p2v_data.photograph*", "p2v_data.dataset"),
+    *("p2v_data.read_idx", "p2v_data.idx", "p2v_data.fetch", "p2v_data.download", "p2v_data.store", "p2v_data.split"),
+    *("p2v_data.catalogue", "p2v_data.data_folder", "p2v_data.[*]"),
+)

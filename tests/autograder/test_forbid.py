@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from autograder import failures
-from autograder.exercises.forbidden import CONVOLUTION
+from autograder.exercises.forbidden import CONVOLUTION, DATA
 from autograder.forbid import Watch, find_in_source, matches
 
 X, W = torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3)
@@ -87,3 +87,26 @@ def test_patterns_match_packages_and_shells():
     assert matches("scipy.signal.convolve", ["scipy.signal"])
     assert matches("aten::convolution", ["aten::*conv*"])
     assert not matches("scipy.signals", ["scipy.signal"])
+
+
+@pytest.mark.parametrize(
+    ("source", "hit"),
+    [
+        ("import p2v_data\ndevice = p2v_data.device()", False),
+        ("from p2v_data import device, threads", False),
+        ("import p2v_data\nx = p2v_data.digits().test", True),
+        ("import p2v_data as d\nx = d.digits()", True),
+        ("from p2v_data import digits", True),
+        ("from p2v_data.digits import digits", True),
+        ("from p2v_data import *", True),
+        ("from p2v_data.store import fetch", True),
+        ("import p2v_data.digits", True),
+    ],
+)
+def test_the_courses_data_is_ruled_out_and_its_device_is_not(source, hit):
+    assert (find_in_source(source, DATA, "cell") is not None) == hit
+
+
+def test_sparse_matrices_are_no_convolution():
+    with Watch(CONVOLUTION):
+        torch._convert_indices_from_coo_to_csr(torch.tensor([0, 1]), 2)

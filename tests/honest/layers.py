@@ -322,7 +322,8 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=False):
         z = frame(z, padding).double()
         for axis in (2, 3):
             z = torch.cat([torch.zeros_like(z.narrow(axis, 0, ONE)), z.cumsum(axis)], axis)
-            z = z.narrow(axis, kernel_size, z.shape[axis] - kernel_size) - z.narrow(axis, 0, z.shape[axis] - kernel_size)
+            left = z.shape[axis] - kernel_size
+            z = z.narrow(axis, kernel_size, left) - z.narrow(axis, 0, left)
         return z[:, :, ::stride, ::stride]
     count = kernel_size**2 if count_include_pad else windows(torch.ones_like(x[:1, :1]))
     return (windows(x) / count).to(x.dtype)

@@ -4,9 +4,9 @@ import pytest
 
 from autograder import registry, report
 from autograder.grading import correctness, grade
-from tests.honest import dense, layers, warmup
+from tests.honest import dense, layers, training, warmup
 
-ANSWERS = [*warmup.ANSWERS, *layers.ANSWERS, *dense.ANSWERS]
+ANSWERS = [*warmup.ANSWERS, *layers.ANSWERS, *dense.ANSWERS, *training.ANSWERS]
 
 
 @pytest.mark.parametrize("honest", ANSWERS, ids=lambda honest: f"{honest.exercise}: {honest.about}")

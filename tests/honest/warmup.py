@@ -135,8 +135,8 @@ def accuracy(logits, labels, k = 1):
         "warmup.accuracy",
         "Windows line ends, magics, a %%time cell, a help line, shell lines",
         "%matplotlib inline\n%load_ext autoreload\n!pip list\nimport torch\n# %%\n"
-        + "%%time\r\ndef accuracy(logits, labels, k=1):\r\n    if not len(labels):\r\n        return torch.tensor(0.)\r\n"
-        "    best = logits.topk(k, 1)[1]\r\n    return (best == labels.view(-1, 1)).any(1).float().mean()\r\n"
+        + "%%time\r\ndef accuracy(logits, labels, k=1):\r\n    if not len(labels):\r\n"
+        "        return torch.tensor(0.)\r\n    best = logits.topk(k, 1)[1]\r\n    return (best == labels.view(-1, 1)).any(1).float().mean()\r\n"
         "accuracy?\r\n%timeit accuracy(torch.rand(9, 3), torch.zeros(9).long())\r\nfiles = !ls\r\n",
     ),
     Honest(

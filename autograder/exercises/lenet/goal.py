@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import p2v_data
-from autograder.exercises.forbidden import TRAINERS
+from autograder.exercises.forbidden import DATA, TRAINERS
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, new, seed
 
 CLASSES = 10
@@ -158,7 +158,7 @@ TRAIN_LENET = Exercise(
     points=5,
     minutes=25,
     needs=("lenet.LeNet5", "lenet.cross_entropy", "lenet.Adam", "lenet.fit"),
-    forbidden=(*TRAINERS, "p2v_data", "mlxtend", "sklearn", "torchvision.models", "timm"),
+    forbidden=(*TRAINERS, *DATA, "mlxtend", "sklearn", "torchvision.models", "timm"),
     time_limit=120.0,
     live=True,
 )

@@ -260,7 +260,7 @@ SHAPE_TABLE = Exercise(
         "torch.nn.*Conv*",
         "torch.nn.*Linear*",
         "torch.utils.flop_counter",
-        "aten::*conv*",
+        "aten::*conv[!e]*",
         "torchinfo",
         "fvcore",
         "thop",
