@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def write(course: Path, lesson: str, out: Path | None = None) -> Written:
         target.with_name(f"{target.stem}-totals.csv"),
         len(facts.people),
     )
-    write_whole(page(facts, similarity(own_answers(facts))).encode(errors="replace"), done.page)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own, about the students' code
+        text = page(facts, similarity(own_answers(facts)))
+    write_whole(text.encode(errors="replace"), done.page)
     write_whole(marks_csv(facts), done.marks)
     write_whole(totals_csv(facts), done.totals)
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 
@@ -18,12 +19,28 @@ _NAME = re.compile(r"(?<![.\w])[^\W\d]\w*")
 
 def beside(one: Answer, other: Answer) -> Markup:
     """The two answers, each in a block that can be scrolled by keyboard."""
-    left, right = ({_bare(line) for line in item.text.split("\n")} for item in (one, other))
-    return Markup('<div class="pair">{}{}</div>').format(_block(one, right), _block(other, left))
+    left, right = (_without_docstrings(item.text) for item in (one, other))
+    first, second = ({_bare(line) for line in lines} for lines in (left, right))
+    blocks = _block(one, left, second), _block(other, right, first)
+    return Markup('<div class="pair">{}{}</div>').format(*blocks)
 
 
-def _block(answer: Answer, others: set[str]) -> Markup:
-    lines = answer.text.split("\n")
+def _without_docstrings(text: str) -> list[str]:
+    """The lines of some definitions without their descriptions, which the stub gives."""
+    lines = text.split("\n")
+    left_out: set[int] = set()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return lines
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
+            said = node.body[0]
+            left_out.update(range(said.lineno - 1, said.end_lineno or said.lineno))
+    return [line for place, line in enumerate(lines) if place not in left_out]
+
+
+def _block(answer: Answer, lines: list[str], others: set[str]) -> Markup:
     shown = joined((_line(line, others) for line in lines[:LONGEST]), "\n")
     if len(lines) > LONGEST:
         shown += f"\n… and {len(lines) - LONGEST} more lines"

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder import home, marks, registry
-from autograder.class_report.plain import load
+from autograder.class_report.plain import checked_exercises
 from autograder.class_report.roster import CHECK, HandMarks, roster
 from autograder.marks import Mark, Sheet
-from autograder.notebook import exercise_ids
 from autograder.registry import UnknownExercise
 
 SUBMITTED = "submitted"
@@ -164,9 +163,7 @@ def _asked(course: Path, lesson: str, people: tuple[Person, ...]) -> tuple[Asked
 
 def _released_ids(course: Path, lesson: str) -> Iterator[str]:
     for path in released(course, lesson):
-        notebook = load(path)
-        if notebook is not None:
-            yield from exercise_ids(notebook)
+        yield from checked_exercises(path)
 
 
 def _has_budget(exercise: str) -> bool:

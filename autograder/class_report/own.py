@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from autograder.class_report.collect import SUBMITTED, Facts, released
-from autograder.class_report.plain import load
-from autograder.notebook import code_cells
-from autograder.slicing import Cell, Statement, needed, statements
+from autograder.class_report.plain import code_sources
+from autograder.slicing import first_line, without_magics
 
 RUN = 8  # nodes of the syntax tree in a row, compared as one piece
 DEEPEST = 200
+NAME = "$"
 KEPT_NAMES = frozenset(dir(builtins)) | {"torch", "math", "F", "nn", "np", "self"}
 
 
@@ -26,6 +28,23 @@ class Answer:
     exercise: str
     text: str
     pieces: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A top-level statement other than an import: the names that it binds, and the nodes of its syntax tree in order.
+
+    Of the labels, those that begin with NAME are names.
+    """
+
+    text: str
+    binds: frozenset[str]
+    labels: tuple[str, ...]
+
+    @property
+    def mentions(self) -> set[str]:
+        """All names in it."""
+        return {label[1:] for label in self.labels if label[0] == NAME}
 
 
 @dataclass(frozen=True)
@@ -45,81 +64,126 @@ def own_answers(facts: Facts) -> dict[str, list[Answer]]:
     known: dict[str, frozenset[int]] = {}
     for person in facts.people:
         folder = facts.course / SUBMITTED / person.id / facts.lesson
-        cells = [cell for name in sorted(person.handed) for cell in own_cells(folder / f"{name}.ipynb", given)]
-        mine = list(statements(cells))
-        defined = {name for item in mine for name in item.binds}
+        mine = [part for name in sorted(person.handed) for part in own_parts(folder / f"{name}.ipynb", given)]
         for asked in facts.asked:
-            if asked.name not in defined:
-                continue
-            parts = [item for item in needed(cells, asked.name, given=names) if item.text not in given.texts]
-            text = "\n\n".join(item.text for item in parts if not isinstance(item.node, ast.Import | ast.ImportFrom))
-            if text not in known:
+            parts = needed_for(asked.name, mine, names)
+            text = "\n\n".join(part.text for part in parts)
+            if text and text not in known:
                 known[text] = pieces_of(parts, names) - given.pieces
-            found[asked.id].append(Answer(person.id, asked.id, text, known[text]))
+            if text:
+                found[asked.id].append(Answer(person.id, asked.id, text, known[text]))
     return found
 
 
 def given_in(paths: Iterable[Path]) -> Given:
     """What was released to everybody."""
-    cells = [cell for path in paths if (notebook := load(path)) is not None for cell in code_cells(notebook)]
-    parts = list(statements(cells))
-    sources = frozenset(cell.source.strip() for cell in cells)
-    return Given(sources, frozenset(item.text for item in parts), pieces_of(parts, frozenset()))
+    sources = [source for path in paths for source in code_sources(path)]
+    parts = [part for source in sources for part in parts_of(source)]
+    return Given(frozenset(sources), frozenset(part.text for part in parts), pieces_of(parts, frozenset()))
 
 
-def own_cells(path: Path, given: Given) -> list[Cell]:
-    """The code cells of a submission that differ from everything released."""
-    notebook = load(path)
-    cells = code_cells(notebook) if notebook is not None else []
-    return [cell for cell in cells if cell.source.strip() not in given.cells]
+def own_parts(path: Path, given: Given) -> list[Part]:
+    """What a student added to the released notebook, or changed in it."""
+    sources = [source for source in code_sources(path) if source not in given.cells]
+    return [part for source in sources for part in parts_of(source) if part.text not in given.texts]
 
 
-def pieces_of(parts: Sequence[Statement], names: frozenset[str]) -> frozenset[int]:
+@lru_cache(maxsize=1024)
+def parts_of(source: str) -> tuple[Part, ...]:
+    """The statements of a cell; none where it is no Python."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            source = without_magics(source)
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    lines = source.split("\n")
+    return tuple(
+        _part(node, "\n".join(lines[first_line(node) - 1 : node.end_lineno]))
+        for node in tree.body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    )
+
+
+def _part(node: ast.stmt, text: str) -> Part:
+    labels: list[str] = []
+    _label(node, 0, labels)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return Part(text, frozenset([node.name]), tuple(labels))
+    stored = (item for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store))
+    return Part(text, frozenset(item.id for item in stored), tuple(labels))
+
+
+def needed_for(name: str, parts: Sequence[Part], names: frozenset[str]) -> list[Part]:
+    """The last definition of an exercise and the helpers that it leans on, in order; names: other exercises'."""
+    where: dict[str, int] = {bound: place for place, part in enumerate(parts) for bound in part.binds}
+    wanted, kept = [name], set[int]()
+    while wanted:
+        place = where.get(wanted.pop())
+        if place is not None and place not in kept:
+            kept.add(place)
+            wanted += parts[place].mentions - names
+    return [parts[place] for place in sorted(kept)]
+
+
+def pieces_of(parts: Sequence[Part], names: frozenset[str]) -> frozenset[int]:
     """All runs of the structure of some statements; the same whatever variables are called and however it is laid out.
 
     names: those that mean the same to everybody, besides Python's own.
     """
+    kept = KEPT_NAMES | names
     found: set[int] = set()
-    for item in parts:
-        if not isinstance(item.node, ast.Import | ast.ImportFrom):
-            labels = list(_labels(item.node, KEPT_NAMES | names, 0))
-            found.update(hash(tuple(labels[at : at + RUN])) for at in range(len(labels) - RUN + 1))
+    for part in parts:
+        labels = [NAME if label[0] == NAME and label[1:] not in kept else label for label in part.labels]
+        found.update(map(hash, zip(*(labels[at:] for at in range(RUN)), strict=False)))
     return frozenset(found)
 
 
-LEFT_OUT: Mapping[str, tuple[str, ...]] = {  # fields that the stub gives, or that change nothing
-    "FunctionDef": ("args", "returns", "type_params"),
-    "AsyncFunctionDef": ("args", "returns", "type_params"),
-    "Lambda": ("args",),
-    "AnnAssign": ("annotation",),
+LEFT_OUT: Mapping[type[ast.AST], tuple[str, ...]] = {  # fields that the stub gives, or that change nothing
+    ast.FunctionDef: ("args", "returns", "type_params"),
+    ast.AsyncFunctionDef: ("args", "returns", "type_params"),
+    ast.Lambda: ("args",),
+    ast.AnnAssign: ("annotation",),
+    ast.Name: ("ctx",),
+    ast.Attribute: ("ctx",),
+    ast.Subscript: ("ctx",),
+    ast.Tuple: ("ctx",),
+    ast.List: ("ctx",),
+    ast.Starred: ("ctx",),
 }
 
 
-def _labels(node: ast.AST, kept: frozenset[str], depth: int) -> Iterator[str]:
-    """The nodes of a syntax tree from the outside in, in the order of the text."""
-    kind = type(node).__name__
-    if isinstance(node, ast.expr_context | ast.Load) or depth > DEEPEST:
-        return
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+def _label(node: ast.AST, depth: int, labels: list[str]) -> None:
+    """Adds the labels of a syntax tree's nodes, from the outside in, in the order of the text."""
+    kind = type(node)
+    if depth > DEEPEST or (kind is ast.Expr and isinstance(node.value, ast.Constant)):  # type: ignore[attr-defined]
         return  # a docstring, or an idle constant
-    yield _label(node, kind, kept)
+    name = OWN_LABELS.get(kind)
+    labels.append(name(node) if name is not None else kind.__name__)
     left_out = LEFT_OUT.get(kind, ())
-    for name, value in ast.iter_fields(node):
-        if name in left_out:
+    for field in kind._fields:
+        if field in left_out:
             continue
-        for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, ast.AST):
-                yield from _labels(child, kept, depth + 1)
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            for child in value:
+                if isinstance(child, ast.AST):
+                    _label(child, depth + 1, labels)
+        elif isinstance(value, ast.AST):
+            _label(value, depth + 1, labels)
 
 
-def _label(node: ast.AST, kind: str, kept: frozenset[str]) -> str:
-    if isinstance(node, ast.Name):
-        return node.id if node.id in kept else "name"
-    if isinstance(node, ast.Attribute):
-        own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        return ".own" if own else f".{node.attr}"
-    if isinstance(node, ast.Constant):
-        return repr(node.value)[:40]
-    if isinstance(node, ast.keyword):
-        return f"{node.arg}="
-    return kind
+def _attribute(node: Any) -> str:
+    own = isinstance(node.value, ast.Name) and node.value.id == "self"
+    return ".own" if own else f".{node.attr}"
+
+
+OWN_LABELS: Mapping[type[ast.AST], Callable[[Any], str]] = {  # of the others, the label is the kind of node
+    ast.Name: lambda node: f"{NAME}{node.id}",
+    ast.Attribute: _attribute,
+    ast.Constant: lambda node: f"={node.value!r}"[:40],
+    ast.keyword: lambda node: f"{node.arg}=",
+}

@@ -33,7 +33,7 @@ color:var(--text)}
 thead .number button{text-align:right}thead button:focus-visible{outline:3px solid var(--link);outline-offset:-3px}
 [aria-sort=ascending] button::after{content:" ▲";font-size:.75em}
 [aria-sort=descending] button::after{content:" ▼";font-size:.75em}
-td details p{max-width:40em}td>details,td>.names{max-width:44em}
+td details{margin:0}td details p{max-width:40em}td>details,td>.names{max-width:44em}
 .grid thead th.turned button{writing-mode:vertical-rl;rotate:180deg;text-align:left;padding:8px 3px;width:auto;
 margin:auto;display:block;font-weight:500}
 .grid :is(tbody,tfoot) th{position:sticky;left:0;z-index:1;background:var(--ground);white-space:nowrap;

@@ -85,7 +85,7 @@ def _written(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> by
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _harmless(value) for name, value in row.items()})
-    return text.getvalue().encode("utf-8-sig")
+    return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
 def _harmless(value: object) -> object:
