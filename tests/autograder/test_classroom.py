@@ -13,14 +13,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import typer
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
-from autograder import classroom, cli, collecting, handouts, packs
+from autograder import classroom, cli, collecting, handouts, packs, registry
 from autograder.classroom import Classroom, ClassroomError
 from autograder.collecting import CollectError
 from autograder.packs import Pack
 from autograder.sandbox import protections
+from autograder.spec import Rng
+from tests.docs.pages import commands, fences
 from tests.gradebook.marks import exported
 from tests.gradebook.papers import Paper
 
@@ -432,3 +435,38 @@ def test_the_gradebook_of_a_class_can_be_exported(room):
     assert "0 of 1 students handed in, 9 points at most." in p2v("export", LESSON, "--format", "canvas", "--zeros")
     table = (room.folder / f"{LESSON}-canvas.csv").read_text().splitlines()
     assert table[-1] == '"Lovelace, Ada",,,ada,,0'
+
+
+DOCUMENT = (ROOT / "docs" / "classroom.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_in_the_document_exist():
+    shown = [words for words in commands(DOCUMENT) if words[0] == "p2v" and len(words) > 2]
+    assert len(shown) > 10
+    for words in shown:
+        at = typer.main.get_command(cli.app)
+        for word in words[1:]:
+            at = getattr(at, "commands", {}).get(word, at)
+        known = {option for item in at.params for option in item.opts}
+        assert {word for word in words if word.startswith("--")} <= known, words
+
+
+def test_the_pack_in_the_document_works(tmp_path):
+    [settings], [cases, _] = fences(DOCUMENT, "toml"), fences(DOCUMENT, "python")
+    (tmp_path / "pack.toml").write_text(settings)
+    (tmp_path / "cases.py").write_text(cases)
+    pack = Pack.load(tmp_path)
+    assert pack.points_of(registry.find("conv2d")) == 10
+    assert not pack.asks(registry.find("avg_pool2d"))
+    assert len(list(pack.applied(registry.find("relu")).cases(Rng(0)))) == 2 + len(
+        list(registry.find("relu").cases(Rng(0)))
+    )
+
+
+def test_the_paths_in_the_document_are_read_so():
+    table = DOCUMENT.partition("| where from")[2].partition("\n\n")[0]
+    pairs = re.findall(r"^\| [^|]+ \| `([^`]+)`[^|]* \| `([^`]+)` \|$", table, re.M)
+    assert len(pairs) == 5
+    for path, student in pairs:
+        found = collecting._recognised(path, b"", "01_lenet", NAMES, None)
+        assert collecting._student(found.names, {}) == student
