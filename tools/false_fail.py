@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -135,11 +135,12 @@ def upper_bound(failed: int, trials: int) -> float:
 def trials(answers: Sequence[Answer], number: int, seconds: float) -> None:
     """Passes verdicts on the answers in turn, until there are so many or time is up."""
     end = time.monotonic() + seconds
-    for trial in tqdm(range(number), unit="verdict", disable=None):
-        if time.monotonic() > end:
-            break
-        answer = answers[trial % len(answers)]
-        answer.seen[verdict(answer, seed=1 + trial)] += 1
+    with suppress(KeyboardInterrupt):  # what was found until then is shown
+        for trial in tqdm(range(number), unit="verdict", disable=None):
+            if time.monotonic() > end:
+                break
+            answer = answers[trial % len(answers)]
+            answer.seen[verdict(answer, seed=1 + trial)] += 1
 
 
 def totals(answers: Sequence[Answer]) -> dict[str, float]:

@@ -1,0 +1,114 @@
+"""What a command costs: time, CPU time and memory, all processes that it starts included. Linux."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.sandbox import linux
+
+EVERY = 0.2  # seconds between two looks at the memory
+GRACE = 10.0  # seconds for what the command leaves running
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class CommandError(RuntimeError):
+    """A measured command failed; the message is the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock, CPU seconds, and the largest sum of resident memory in bytes, seen every 0.2 s.
+
+    Memory that processes share is in the sum once for each of them, so it is never too small.
+    """
+
+    seconds: float
+    cpu: float
+    peak: int
+
+
+def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Cost:
+    """Runs a command and gives its cost. Raises CommandError if it fails."""
+    with _adopting(), tempfile.TemporaryFile() as said:
+        others, before, start, peak = _own(), _cpu(), time.monotonic(), 0
+        process = subprocess.Popen(
+            list(command), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        try:
+            while process.poll() is None:
+                peak = max(peak, sum(memory for _, memory in descendants(process.pid)))
+                time.sleep(EVERY)
+            seconds = time.monotonic() - start
+        finally:
+            process.kill()
+            process.wait()
+            _reap(others)
+        if process.returncode:
+            said.seek(0)
+            end = said.read().decode(errors="replace")[-3000:]
+            raise CommandError(f"{' '.join(command)} ended with {process.returncode}:\n{end}")
+        return Cost(seconds, _cpu() - before, peak)
+
+
+def descendants(process: int) -> Iterator[tuple[int, int]]:
+    """A process and all that descend from it, each with its resident memory in bytes."""
+    found = dict(_processes())
+    wanted, page = {process}, resource.getpagesize()
+    while True:
+        more = {child for child, (parent, _) in found.items() if parent in wanted} - wanted
+        if not more:
+            break
+        wanted |= more
+    for each in wanted & found.keys():
+        yield each, found[each][1] * page
+
+
+def _processes() -> Iterator[tuple[int, tuple[int, int]]]:
+    """Every process with its parent and its resident pages."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it has just ended
+                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                yield int(entry.name), (int(fields[1]), int(fields[21]))
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    """While this context lasts, processes whose parent ends become this one's children, so that they are counted."""
+    linux.set_option(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        linux.set_option(PR_SET_CHILD_SUBREAPER, 0)
+
+
+def _reap(others: Set[int]) -> None:
+    """Waits for what a command left running, and ends it if need be. others: processes that are none of it."""
+    end = time.monotonic() + GRACE
+    while rest := _own() - others:
+        for process in rest:
+            if time.monotonic() > end:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):  # a child's child
+                os.waitpid(process, os.WNOHANG)
+        time.sleep(0.01)
+
+
+def _own() -> set[int]:
+    return {process for process, _ in descendants(os.getpid())}
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
