@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from autograder import home, marks, registry
+from autograder import marks, registry
+from autograder.class_report.places import Places, places
 from autograder.class_report.plain import checked_exercises
 from autograder.class_report.roster import CHECK, HandMarks, roster
 from autograder.marks import Mark, Sheet
 from autograder.registry import UnknownExercise
 
-SUBMITTED = "submitted"
-RELEASES = ("release", "course")
 NOT_TRIED = ("unsolved", "missing")
 RIGHT = ("accepted", "right", "slow")
 UNREADABLE = "The file of marks can't be read. Grading again writes it anew."
@@ -73,7 +72,7 @@ class Person:
 class Facts:
     """A class and a lesson. gradebook: nbgrader's gradebook was there to read."""
 
-    course: Path
+    places: Places
     lesson: str
     asked: tuple[Asked, ...]
     people: tuple[Person, ...]
@@ -104,11 +103,12 @@ class Facts:
 
 def collect(course: Path, lesson: str) -> Facts:
     """Gathers a lesson's facts. Raises NothingGradedError."""
-    book = roster(course, lesson)
+    where = places(course, lesson)
+    book = roster(where.gradebook, lesson)
     sheets = _sheets(course, lesson)
     if not any(sheet.marks for found in sheets.values() for sheet in found):
-        raise NothingGradedError(_nothing(course, lesson))
-    handed = _handed(course, lesson)
+        raise NothingGradedError(_nothing(course, lesson, bool(where.submitted)))
+    handed = {name: frozenset(file.stem for file in path.glob("*.ipynb")) for name, path in where.submitted.items()}
     students = sorted({*book.names, *sheets, *handed})
     people = tuple(
         Person(
@@ -120,7 +120,7 @@ def collect(course: Path, lesson: str) -> Facts:
         )
         for id in students
     )
-    return Facts(course, lesson, _asked(course, lesson, people), people, book.found)
+    return Facts(where, lesson, _asked(where, people), people, book.found)
 
 
 def _sheets(course: Path, lesson: str) -> dict[str, list[Sheet]]:
@@ -134,35 +134,18 @@ def _sheets(course: Path, lesson: str) -> dict[str, list[Sheet]]:
     return found
 
 
-def _handed(course: Path, lesson: str) -> dict[str, frozenset[str]]:
-    """The names of the notebooks that each student handed in."""
-    folders = (course / SUBMITTED).glob(f"*/{lesson}")
-    return {path.parent.name: frozenset(file.stem for file in path.glob("*.ipynb")) for path in folders}
-
-
-def released(course: Path, lesson: str) -> list[Path]:
-    """The lesson's notebooks as they were released to this class, else the course's own."""
-    for folder in RELEASES:
-        if found := sorted((course / folder / lesson).glob("*.ipynb")):
-            return found
-    try:
-        return sorted((home.find_course() / lesson).glob("*.ipynb"))
-    except home.CourseNotFoundError:
-        return []
-
-
-def _asked(course: Path, lesson: str, people: tuple[Person, ...]) -> tuple[Asked, ...]:
+def _asked(where: Places, people: tuple[Person, ...]) -> tuple[Asked, ...]:
     """The exercises in the order of the lesson; those that only the marks know come last."""
     every = [mark for person in people for mark in person.marks.values()]
     points = {mark.exercise: mark.max_points for mark in every}
-    order = dict.fromkeys(id for id in _released_ids(course, lesson) if id in points)
+    order = dict.fromkeys(id for id in _released_ids(where) if id in points)
     order |= dict.fromkeys(sorted(points))
     budget = {mark.exercise for mark in every if mark.speed}
     return tuple(Asked(id, points[id], id in budget or _has_budget(id)) for id in order)
 
 
-def _released_ids(course: Path, lesson: str) -> Iterator[str]:
-    for path in released(course, lesson):
+def _released_ids(where: Places) -> Iterator[str]:
+    for path in where.released:
         yield from checked_exercises(path)
 
 
@@ -173,11 +156,11 @@ def _has_budget(exercise: str) -> bool:
         return False
 
 
-def _nothing(course: Path, lesson: str) -> str:
+def _nothing(course: Path, lesson: str, handed_in: bool) -> str:
     known = sorted(path.name for path in (course / marks.FOLDER).glob("*") if any(path.glob("*/*.json")))
     where = f"Nothing of {lesson} has been graded in {course.resolve()} yet."
     if known:
         return f"{where} There are marks of {', '.join(known)}. To grade {lesson}: p2v grade {lesson}"
-    if not (course / SUBMITTED).is_dir():
-        return f"{where} This is no course folder with a folder {SUBMITTED}/: say --course FOLDER, or go there first."
+    if not handed_in:
+        return f"{where} Nobody handed in {lesson} here either: is this the course folder? If not, say --course FOLDER."
     return f"{where} Run this first: p2v grade {lesson}"

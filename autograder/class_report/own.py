@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from autograder.class_report.collect import SUBMITTED, Facts, released
+from autograder.class_report.collect import Facts
 from autograder.class_report.plain import code_sources
 from autograder.slicing import first_line, without_magics
 
@@ -58,12 +58,12 @@ class Given:
 
 def own_answers(facts: Facts) -> dict[str, list[Answer]]:
     """All answers by exercise, an exercise's ordered by student."""
-    given = given_in(released(facts.course, facts.lesson))
+    given = given_in(facts.places.released)
     names = frozenset(item.name for item in facts.asked)
     found: dict[str, list[Answer]] = {item.id: [] for item in facts.asked}
     known: dict[str, frozenset[int]] = {}
     for person in facts.people:
-        folder = facts.course / SUBMITTED / person.id / facts.lesson
+        folder = facts.places.submitted.get(person.id, Path())
         mine = [part for name in sorted(person.handed) for part in own_parts(folder / f"{name}.ipynb", given)]
         for asked in facts.asked:
             parts = needed_for(asked.name, mine, names)

@@ -37,7 +37,7 @@ def files_section(facts: Facts) -> Markup:
         columns = [Column("Student"), Column("File"), Column("Note")]
         content += [Markup("<h3>Notes about files</h3>"), parts.table("Notes about files", columns, notes)]
     if not facts.gradebook:
-        says = "There is no gradebook.db here, so students who handed in nothing are known by their folders only."
+        says = "There is no gradebook here that can be read, so nobody is listed who handed in nothing."
         content.append(parts.paragraph(says, "soft"))
     if not content:
         content = [parts.paragraph("Everybody handed in, and every file could be read as it was.")]

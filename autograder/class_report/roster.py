@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FILE = "gradebook.db"
-
 STUDENTS = "select id, coalesce(first_name, ''), coalesce(last_name, '') from student"
 GRADES = """
 select submitted_assignment.student_id, base_cell.name, grade.auto_score, grade.manual_score,
@@ -54,9 +52,8 @@ class Roster:
     found: bool = False
 
 
-def roster(course: Path, lesson: str) -> Roster:
-    """The gradebook in a course folder; an empty one where there is none that can be read."""
-    path = course / FILE
+def roster(path: Path, lesson: str) -> Roster:
+    """The gradebook in a file; an empty one where there is none that can be read."""
     if not path.is_file():
         return Roster()
     try:
