@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -17,31 +18,41 @@ SHORTEST = 6  # characters, in a line that is worth marking
 _NAME = re.compile(r"(?<![.\w])[^\W\d]\w*")
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line of code. head: it belongs to a function's signature, which the stub gives."""
+
+    text: str
+    head: bool
+
+
 def beside(one: Answer, other: Answer) -> Markup:
     """The two answers, each in a block that can be scrolled by keyboard."""
     left, right = (_without_docstrings(item.text) for item in (one, other))
-    first, second = ({_bare(line) for line in lines} for lines in (left, right))
+    first, second = ({_bare(line.text) for line in lines if not line.head} for lines in (left, right))
     blocks = _block(one, left, second), _block(other, right, first)
     return Markup('<div class="pair">{}{}</div>').format(*blocks)
 
 
-def _without_docstrings(text: str) -> list[str]:
+def _without_docstrings(text: str) -> list[_Line]:
     """The lines of some definitions without their descriptions, which the stub gives."""
     lines = text.split("\n")
-    left_out: set[int] = set()
+    left_out, heads = set[int](), set[int]()
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return lines
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # statements that shared a line
+        return [_Line(line, head=False) for line in lines]
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             said = node.body[0]
-            left_out.update(range(said.lineno - 1, said.end_lineno or said.lineno))
-    return [line for place, line in enumerate(lines) if place not in left_out]
+            heads.update(range(node.lineno, said.lineno))
+            if ast.get_docstring(node, clean=False) is not None:
+                left_out.update(range(said.lineno, (said.end_lineno or said.lineno) + 1))
+    return [_Line(line, place in heads) for place, line in enumerate(lines, 1) if place not in left_out]
 
 
-def _block(answer: Answer, lines: list[str], others: set[str]) -> Markup:
-    shown = joined((_line(line, others) for line in lines[:LONGEST]), "\n")
+def _block(answer: Answer, lines: list[_Line], others: set[str]) -> Markup:
+    shown = joined((_shown(line, others) for line in lines[:LONGEST]), "\n")
     if len(lines) > LONGEST:
         shown += f"\n… and {len(lines) - LONGEST} more lines"
     return Markup(
@@ -49,11 +60,10 @@ def _block(answer: Answer, lines: list[str], others: set[str]) -> Markup:
     ).format(who=answer.student, text=shown)
 
 
-def _line(line: str, others: set[str]) -> Markup:
-    bare = _bare(line)
-    safe = clean(line, 200)
-    alike = len(bare) >= SHORTEST and bare in others
-    return (Markup("<mark>{}</mark>") if alike else Markup("{}")).format(safe)
+def _shown(line: _Line, others: set[str]) -> Markup:
+    bare = _bare(line.text)
+    alike = not line.head and len(bare) >= SHORTEST and bare in others
+    return (Markup("<mark>{}</mark>") if alike else Markup("{}")).format(clean(line.text, 200))
 
 
 def _bare(line: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import fmean, median, quantiles
 
 from markupsafe import Markup, escape
@@ -110,14 +110,14 @@ def exercise_cell(person: Person, asked: Asked) -> Cell:
     points = person.points(asked.id)
     if given is not None:
         why = f"{given:g} of {asked.points:g} points, given by hand"
-        return Cell(f"{points:g}✎", points, level(points / asked.points), f"{why}. {_why(mark)}")
+        return Cell(f"{points:g}✎", points, level(_part(points, asked)), f"{why}. {_why(mark)}")
     if mark is None:
         why = "not graded" if person.handed else "nothing handed in"
         return Cell("–", -1.0, "none", why)
     if mark.status in NOT_TRIED:
         return Cell("·", 0.0, "none", _why(mark))
-    share = points / asked.points if asked.points else 0.0
-    return Cell(f"{round(points, 2):g}", points, level(share), f"{points:g} of {asked.points:g} points, {_why(mark)}")
+    why = f"{points:g} of {asked.points:g} points, {_why(mark)}"
+    return Cell(f"{round(points, 2):g}", points, level(_part(points, asked)), why)
 
 
 def _why(mark: Mark | None) -> str:
@@ -146,14 +146,24 @@ def level(share: float) -> str:
 
 def _foot(facts: Facts, hand: bool) -> Markup:
     graded = facts.graded
+    to_get = [_sum(facts.points), Cell(""), *(Cell(f"{asked.points:g}", kind="plain") for asked in facts.asked)]
     mean = fmean(facts.total(person) for person in graded)
-    cells = [_sum(round(mean, 1)), _share(fmean(facts.share(person) for person in graded))]
+    means = [_sum(round(mean, 1)), _share(fmean(facts.share(person) for person in graded))]
     for asked in facts.asked:
         points = fmean(person.points(asked.id) for person, _ in facts.marks_of(asked.id))
-        cells.append(Cell(f"{points:.1f}", points, level(points / asked.points if asked.points else 0.0)))
-    cells += [Cell("")] * (3 if hand else 0)
-    out_of = parts.joined(Markup('<td class="{}">{}</td>').format(cell.kind or "sum", cell.shows) for cell in cells)
-    return Markup("<tr><th scope='row'>Mean of those graded</th>{}</tr>").format(out_of)
+        means.append(Cell(f"{points:.1f}", kind=level(_part(points, asked))))
+    blank = [Cell("")] * (3 if hand else 0)
+    return _foot_row("Points to get", [*to_get, *blank]) + _foot_row("Mean of those graded", [*means, *blank])
+
+
+def _foot_row(says: str, cells: Sequence[Cell]) -> Markup:
+    shown = parts.joined(Markup('<td class="{}">{}</td>').format(cell.kind or "sum", cell.shows) for cell in cells)
+    return Markup("<tr><th scope='row'>{}</th>{}</tr>").format(says, shown)
+
+
+def _part(points: float, asked: Asked) -> float:
+    """Of what an exercise is worth; nothing, where it is worth nothing."""
+    return points / asked.points if asked.points else 0.0
 
 
 def distribution_section(facts: Facts) -> Markup:
@@ -180,30 +190,26 @@ def _histogram(counts: list[int]) -> Markup:
     return Markup(
         '<svg class="histogram" viewBox="0 0 {w} {h}" role="img" aria-label="Students by share of points. {label}">'
         '{bars}<line x1="16" x2="{end}" y1="{y}" y2="{y}"/></svg>'
-    ).format(w=width, h=height + 44, label=label, bars=bars, end=width - 16, y=height)
+    ).format(w=width, h=height + 50, label=label, bars=bars, end=width - 16, y=height)
 
 
 def _bars(counts: list[int], height: int, step: int) -> Iterator[Markup]:
-    tallest = max(counts) or 1
+    tallest = max(counts)
     for place, count in enumerate(counts):
-        x, tall = 22 + place * step, (height - 26) * count / tallest
-        yield Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(
-            x, round(height - tall, 1), step - 6, round(tall, 1)
-        )
-        middle = x + (step - 6) // 2
+        x, tall = 20 + place * step, (height - 26) * count / tallest
+        y = round(height - tall, 1)
+        yield Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(x + 2, y, step - 4, round(tall, 1))
         if count:
-            yield Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                middle, round(height - tall - 6, 1), count
-            )
-        yield Markup('<text x="{}" y="{}" text-anchor="middle" class="soft">{}</text>').format(
-            middle, height + 18, _bin(place)
-        )
-    yield Markup('<text x="{}" y="{}" text-anchor="middle" class="soft">share of points, in %</text>').format(
-        22 + step * BINS // 2, height + 38
-    )
+            yield _text(x + step // 2, y - 6, count)
+    for place in range(len(counts) + 1):
+        yield _text(20 + place * step, height + 18, place * 100 // BINS, "soft")
+    yield _text(20 + step * BINS // 2, height + 40, "share of points, in %", "soft")
+
+
+def _text(x: int, y: float, says: object, kind: str = "count") -> Markup:
+    return Markup('<text x="{}" y="{}" text-anchor="middle" class="{}">{}</text>').format(x, round(y, 1), kind, says)
 
 
 def _bin(place: int) -> str:
-    wide = 100 // BINS
-    last = place == BINS - 1
-    return f"{place * wide}–{100 if last else (place + 1) * wide - 1}"
+    low, high = place * 100 // BINS, (place + 1) * 100 // BINS
+    return f"{low} to 100 %" if place == BINS - 1 else f"{low} to under {high} %"

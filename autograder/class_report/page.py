@@ -20,7 +20,7 @@ from autograder.report.words import counted
 PLACES = {
     "marks": "Marks",
     "distribution": "Distribution",
-    "hardest": "Exercises",
+    "hardest": "Hardest exercises",
     "mistakes": "Named mistakes",
     "speed": "Speed",
     "doubts": "Checks in doubt",
@@ -96,7 +96,7 @@ def _first(
         yield _point("doubts", "A check may be at fault", f"in {names}.")
     waiting = sum(bool(record.unseen_notebooks(person)) for person in facts.people)
     if waiting:
-        yield _point("files", "Not graded yet", f"is work of {counted(waiting, 'student')}.")
+        yield _point("files", "Not graded yet:", f"work of {counted(waiting, 'student')}.")
     noted = sum(any(sheet.notes for sheet in person.sheets) for person in facts.people)
     if noted:
         yield _point("files", "Something was wrong with files", f"of {counted(noted, 'student')}; notes say what.")

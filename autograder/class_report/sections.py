@@ -37,8 +37,8 @@ def hardness_section(found: Sequence[Hardness]) -> Markup:
         )
         for item in found
     ]
-    says = "The hardest first. Solved means right in all cases, be it fast enough or not."
-    return parts.section("hardest", "Exercises", parts.paragraph(says), parts.table("Exercises", columns, rows))
+    says = "By the mean of points. Solved means right in all cases, be it fast enough or not."
+    return parts.section("hardest", "Hardest exercises", parts.paragraph(says), parts.table("Exercises", columns, rows))
 
 
 def mistakes_section(found: Sequence[Mistake]) -> Markup:

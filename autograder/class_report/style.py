@@ -11,7 +11,7 @@ CSS = """
 body{margin:0 auto;padding:24px clamp(12px,3vw,40px) 60px;max-width:1500px;background:var(--ground);color:var(--text);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 h1{font-size:1.7em;margin:0 0 2px}h2{font-size:1.25em;margin:0 0 8px}h3{font-size:1.02em;margin:16px 0 4px}
-section{margin:34px 0 0;scroll-margin-top:8px}p,ul{margin:6px 0;max-width:82ch}li{margin:3px 0}
+section{margin:34px 0 0;scroll-margin-top:8px}p,ul{margin:6px 0;max-width:82ch;text-wrap:pretty}li{margin:3px 0}
 a{color:var(--link)}code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;
 font-size:.92em}
 .soft,small{color:var(--soft)}.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -24,7 +24,8 @@ nav ul{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;padding:0;max-wi
 .first{background:var(--panel);border:1px solid var(--line);border-left:5px solid var(--over);border-radius:6px;
 padding:10px 18px;margin-top:18px}.first h2{font-size:1.05em}.first.fine{border-left-color:var(--within)}
 .scroll{overflow:auto;max-height:82vh;border:1px solid var(--line);border-radius:6px;width:fit-content;max-width:100%}
-table{border-collapse:separate;border-spacing:0;font-size:.93em}
+table{border-collapse:separate;border-spacing:0;font-size:.93em;width:max-content}
+th,td{max-width:44em}
 th,td{padding:3px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400}
 tbody tr:last-child>*{border-bottom:0}td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 thead th{position:sticky;top:0;z-index:2;background:var(--panel);padding:0;vertical-align:bottom}
@@ -33,16 +34,18 @@ color:var(--text)}
 thead .number button{text-align:right}thead button:focus-visible{outline:3px solid var(--link);outline-offset:-3px}
 [aria-sort=ascending] button::after{content:" ▲";font-size:.75em}
 [aria-sort=descending] button::after{content:" ▼";font-size:.75em}
-td details{margin:0}td details p{max-width:40em}td>details,td>.names{max-width:44em}
+td details{margin:0}td details p{max-width:30em}
 .grid thead th.turned button{writing-mode:vertical-rl;rotate:180deg;text-align:left;padding:8px 3px;width:auto;
 margin:auto;display:block;font-weight:500}
 .grid :is(tbody,tfoot) th{position:sticky;left:0;z-index:1;background:var(--ground);white-space:nowrap;
 border-right:1px solid var(--line)}
 .grid thead th:first-child{left:0;z-index:3;border-right:1px solid var(--line)}
-.grid td{padding:3px 5px;border-left:1px solid var(--ground);text-align:center;min-width:2.5em;
+.grid{font-size:.86em}.grid td{padding:3px 2px;border-left:1px solid var(--ground);text-align:center;min-width:2.35em;
 font-variant-numeric:tabular-nums;white-space:nowrap}
-.grid td.sum{text-align:right;padding:3px 10px}.grid tfoot>*>*{position:sticky;bottom:0;background:var(--panel);
-border-top:2px solid var(--line);font-weight:600}.grid tfoot th{z-index:2!important;background:var(--panel)}
+.grid td.sum{text-align:right;padding:3px 8px}.grid tfoot{position:sticky;bottom:0;z-index:2;font-weight:600}
+.grid tfoot :is(th,td){background:var(--panel);border-bottom:0}
+.grid tfoot tr:first-child>*{border-top:2px solid var(--line)}
+.grid tfoot th{font-weight:600}
 .h0{background:var(--h0)!important}.h1{background:var(--h1)!important}.h2{background:var(--h2)!important}
 .h3{background:var(--h3)!important}.h4{background:var(--h4)!important}.h5{background:var(--h5)!important}
 .none{background:var(--none);color:var(--soft)}
@@ -61,7 +64,7 @@ svg.histogram{max-width:680px;width:100%;height:auto;display:block}svg text{fill
 svg .soft{fill:var(--soft)}svg rect{fill:var(--bar)}svg line{stroke:var(--line)}
 details{margin:4px 0}summary{cursor:pointer}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:8px;margin:6px 0 14px}
-@media (max-width:800px){.pair{grid-template-columns:1fr}}
+@media (max-width:800px){.pair{grid-template-columns:1fr}th,td{max-width:24em}svg text{font-size:21px}}
 .pair h4{margin:0 0 3px;font-size:.95em}.pair pre{margin:0;padding:8px 10px;overflow:auto;max-height:34em;
 background:var(--panel);border:1px solid var(--line);border-radius:6px;line-height:1.4}
 .pair>div{min-width:0}.pair mark{background:var(--mark);color:inherit}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.class_report.collect import NOT_TRIED, RIGHT, Asked, Facts, Person
@@ -31,7 +32,8 @@ TOTALS = (
     *("student", "name", "points", "max_points", "share", "questions", "questions_to_mark", "late_penalty", "total"),
     *("tried", "solved", "handed_in", "notes"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would run
+HIDDEN_FORMULA = re.compile(r"(;\s*)(?=[=+\-@])")  # one that begins a cell where ";" parts them, as in much of Europe
 
 
 def marks_csv(facts: Facts) -> bytes:
@@ -89,5 +91,8 @@ def _written(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> by
 
 
 def _harmless(value: object) -> object:
-    """Text that a spreadsheet takes for text: much of it is the students'."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Text on one line, and such that a spreadsheet takes it for text: much of it is the students'."""
+    if not isinstance(value, str):
+        return value
+    text = HIDDEN_FORMULA.sub(r"\1'", " ".join(value.split()))
+    return f"'{text}" if text.startswith(FORMULA) else text
