@@ -67,9 +67,9 @@ def _shown(line: _Line, others: set[str]) -> Markup:
 
 
 def _bare(line: str) -> str:
-    """A line without its comment, its blanks, and the names that a student chose."""
+    """A line without its comment, its blanks, its kind of quotes, and the names that a student chose."""
     text = _NAME.sub(lambda found: found[0] if _is_known(found[0]) else "v", line.partition("#")[0])
-    return re.sub(r"\s+", "", text)
+    return re.sub(r"\s+", "", text).replace("'", '"')
 
 
 def _is_known(name: str) -> bool:

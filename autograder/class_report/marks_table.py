@@ -50,7 +50,7 @@ def _table(facts: Facts) -> Markup:
     hand = [person for person in facts.people if _extra(person)]
     heads = [("Student", ""), ("Points", "sum number"), ("Share", "sum number")]
     heads += [(item.name, "turned number") for item in facts.asked]
-    heads += [("Questions", "sum number"), ("Late", "sum number"), ("In all", "sum number")] if hand else []
+    heads += [("Questions", "turned number"), ("Late", "turned number"), ("In all", "sum number")] if hand else []
     head = parts.joined(
         Markup('<th scope="col" class="{}"><button type="button"><span>{}</span></button></th>').format(kind, name)
         for name, kind in heads

@@ -118,7 +118,7 @@ def _part(node: ast.stmt, text: str) -> Part:
 
 
 def needed_for(name: str, parts: Sequence[Part], names: frozenset[str]) -> list[Part]:
-    """The last definition of an exercise and the helpers that it leans on, in order; names: other exercises'."""
+    """The last definition of an exercise, then the helpers that it leans on, in order; names: other exercises'."""
     where: dict[str, int] = {bound: place for place, part in enumerate(parts) for bound in part.binds}
     wanted, kept = [name], set[int]()
     while wanted:
@@ -126,7 +126,7 @@ def needed_for(name: str, parts: Sequence[Part], names: frozenset[str]) -> list[
         if place is not None and place not in kept:
             kept.add(place)
             wanted += parts[place].mentions - names
-    return [parts[place] for place in sorted(kept)]
+    return [parts[place] for place in sorted(kept, key=lambda place: (place != where[name], place))]
 
 
 def pieces_of(parts: Sequence[Part], names: frozenset[str]) -> frozenset[int]:
