@@ -141,6 +141,8 @@ class Cluster:
     """Slots to grade in: this machine's cores, or the workers of the scheduler at `address`. Use as a context."""
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        for name in ("distributed", "distributed.client"):  # what matters is said in our words
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._own: LocalCluster | None = None
         if address is None:
             with dask.config.set(SETTINGS):

@@ -12,6 +12,7 @@ from autograder.spec import Case, CaseResult, Diagnosis, Exercise, Outputs, Trac
 
 FEWEST = 2  # failing cases that a mistake must explain by their values where others raise errors
 Run = tuple[Case, Trace]
+Named = tuple[Wrong, int]  # how many failing cases it explains
 
 
 def diagnose(
@@ -25,40 +26,58 @@ def diagnose(
     """
     failing = [(r.case, t) for r, t in zip(results, traces, strict=True) if not r.passed]
     passing = [(r.case, t) for r, t in zip(results, traces, strict=True) if r.passed]
-    wrong = _named(exercise, failing, passing, device)
+    named = _named(exercise, failing, passing, device)
     answered = [(case, trace) for case, trace in failing if trace.failure is None]
-    if wrong is None and FEWEST <= len(answered) < len(failing) and failing[0][1].failure is None:
+    if named is None and FEWEST <= len(answered) < len(failing) and failing[0][1].failure is None:
         failing = answered
-        wrong = _named(exercise, failing, passing, device)
-    if wrong is None:
+        named = _named(exercise, failing, passing, device)
+    if named is None:
         return None
+    wrong, explained = named
     raised = sum(not r.passed for r in results) - len(failing)
-    return Diagnosis(wrong.name, wrong.says, wrong.look, explains=len(failing), raised=raised)
+    return Diagnosis(wrong.name, wrong.says, wrong.look, explains=explained, raised=raised)
 
 
-def _named(exercise: Exercise, failing: Sequence[Run], passing: Sequence[Run], device: torch.device) -> Wrong | None:
-    best: tuple[int, Wrong] | None = None
+def _named(exercise: Exercise, failing: Sequence[Run], passing: Sequence[Run], device: torch.device) -> Named | None:
+    best: tuple[int, Named] | None = None
     for wrong in exercise.wrong:
-        if not _explains(exercise, wrong, failing, device):
+        explained = _explained(exercise, wrong, failing, device)
+        if not explained:
             continue
         contradicted = sum(not _same(exercise, wrong, case, trace, device) for case, trace in passing)
         if best is None or contradicted < best[0]:
-            best = (contradicted, wrong)
+            best = (contradicted, (wrong, explained))
         if contradicted == 0:
             break
     return best[1] if best is not None else None
 
 
-def _explains(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], device: torch.device) -> bool:
-    """Whether the mistake reproduces every failing case, at least one of them by its values."""
-    by_values = [case for case, trace in failing if trace.failure is None]
-    return bool(by_values) and all(_same(exercise, wrong, case, trace, device) for case, trace in failing)
+def _explained(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], device: torch.device) -> int:
+    """How many failing cases the mistake reproduces; 0 if it contradicts one, or has none right by its values.
+
+    Ours may raise where another writing of the same mistake goes on. Such cases say nothing, as long as the first
+    failing case agrees, and two by their values.
+    """
+    if all(trace.failure is not None for _, trace in failing):
+        return 0
+    agreed: list[Run] = []
+    for case, trace in failing:
+        same = _same(exercise, wrong, case, trace, device)
+        if same:
+            agreed.append((case, trace))
+        elif same is not None or not agreed:
+            return 0
+    by_values = sum(trace.failure is None for _, trace in agreed)
+    return len(agreed) if len(agreed) == len(failing) or by_values >= FEWEST else 0
 
 
-def _same(exercise: Exercise, wrong: Wrong, case: Case, trace: Trace, device: torch.device) -> bool:
+def _same(exercise: Exercise, wrong: Wrong, case: Case, trace: Trace, device: torch.device) -> bool | None:
+    """Whether the mistake gives what the answer gave; None where it raises and the answer didn't."""
     made = run_case(case, wrong.answer, device=device)
+    if made.failure is not None and trace.failure is None:
+        return None
     if trace.failure is not None or made.failure is not None:
-        return trace.failure is not None and made.failure is not None
+        return made.failure is not None
     if made.changed != trace.changed or bool(made.aliases) != bool(trace.aliases):
         return False
     rule = Comparison(exercise.tolerance, case.terms, case.scale, lenient=True)

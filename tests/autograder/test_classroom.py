@@ -29,6 +29,7 @@ from tests.gradebook.papers import Paper
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
 LESSON = "00_start"
+QUESTION = "answer-warmup-unshuffled"
 NAMES = ["01_lenet_b", "01_lenet"]
 ROOT = Path(__file__).resolve().parents[2]
 PACK = """
@@ -75,10 +76,11 @@ def p2v(*words, expect=0):
 
 
 def solved(place, *names, lesson=LESSON):
-    """A right notebook, made from the released one."""
+    """A right notebook with an answered question, made from the released one."""
     released = nbformat.read(place / "release" / lesson / f"{lesson}.ipynb", as_version=4)
     source = nbformat.read(place / "source" / lesson / f"{lesson}.ipynb", as_version=4)
-    return nbformat.writes(Paper(released, source).solve(*names).notebook).encode()
+    paper = Paper(released, source).solve(*names)
+    return nbformat.writes(paper.reply(QUESTION, "Batches of one class each.").notebook).encode()
 
 
 def says_it_is(notebook):
@@ -204,7 +206,7 @@ def test_from_release_to_a_table_of_marks(room, place, tmp_path):
     assert "accepted, 6 of 6 points" in page
     said = p2v("export", LESSON, "--format", "csv", "--out", "grades.csv")
     assert "2 of 2 students handed in, 10 points at most." in said
-    assert "wait for marks by hand" in said
+    assert "2 still wait for marks by hand (nbgrader formgrader): Ada, Bo" in said
     table = exported_rows(place / "grades.csv")
     assert float(table["Ada"]["score"]) == 8
     assert 2 <= float(table["Bo"]["score"]) < 8

@@ -9,7 +9,7 @@ from torch import nn
 
 from autograder.judge import SLOW, judge, with_speed
 from autograder.runner import in_this_process
-from autograder.spec import Case, Golden, SpecError, SpeedResult, of_call
+from autograder.spec import Case, Golden, SpecError, SpeedResult, Wrong, of_call
 from autograder.spec.exercise import Exercise, Speed
 from tests.autograder.toys import DOUBLE, NET, Net, toy
 
@@ -62,6 +62,24 @@ def test_a_mistake_is_named_although_other_cases_raise_errors():
     several = toy(cases=lambda rng: [of_call(f"case {k}", x=rng.normal(*(3,) * k)) for k in (1, 1, 1, 2)])
     diagnosis = verdict_on(triples, several).diagnosis
     assert (diagnosis.name, diagnosis.explains, diagnosis.raised) == ("triples", 3, 1)
+
+
+def fussy(x):
+    if x.dim() > 1:
+        raise TypeError("vectors only")
+    return 3 * x
+
+
+@pytest.mark.parametrize(("vectors", "name"), [(2, "triples"), (1, None)])
+def test_a_mistake_is_named_although_ours_raises_where_the_answer_goes_on(vectors, name):
+    wrong = Wrong("triples", fussy, says="you triple", look="at the factor")
+    shapes = [(3,)] * vectors + [(3, 3)]
+    several = toy(
+        cases=lambda rng: [of_call(f"case {k}", x=rng.normal(*s)) for k, s in enumerate(shapes)], wrong=(wrong,)
+    )
+    diagnosis = verdict_on(lambda x: 3 * x if x.dim() == 1 else 5 * x, several).diagnosis
+    assert (diagnosis and diagnosis.name) == name
+    assert diagnosis is None or (diagnosis.explains, diagnosis.raised) == (2, 0)
 
 
 def test_partial_credit_is_at_most_half_and_trivial_cases_earn_nothing():

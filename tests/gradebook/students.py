@@ -107,7 +107,7 @@ def crashing(papers: Papers) -> Marks:
     papers[A].solve("pad2d", "tanh").write(
         {
             "relu": "import os\n\n\ndef relu(x):\n    os._exit(0)",
-            "leaky_relu": "import ctypes\n\n\ndef leaky_relu(x, negative_slope=0.01):\n    return ctypes.string_at(0)",
+            "leaky_relu": "import faulthandler as f\n\n\ndef leaky_relu(x, slope=0.01):\n    return f._read_null()",
             "linear": f"{deep}def linear(x, weight, bias=None):\n    return linear(x, weight, bias)",
             "dead_units": "SLOPE = 1 / 0\n\n\ndef dead_units(activations):\n    return SLOPE",
             "tanh": f"{papers[A].solved['tanh']}\n\n\nraise RuntimeError('at the top of a cell')",
@@ -120,12 +120,10 @@ def crashing(papers: Papers) -> Marks:
 
 
 def endless(papers: Papers) -> Marks:
-    """Loops without end: in an answer, in what an answer needs, and in cells that need not run."""
+    """Loops without end: in an answer, and in cells that need not run."""
     papers[A].solve("pad2d", "leaky_relu").write(
         {
             "relu": "def relu(x):\n    while True:\n        x = x + 0",
-            "linear": "def forever():\n    while True:\n        pass\n\n\nSIZE = forever()\n\n\n"
-            "def linear(x, weight, bias=None):\n    return SIZE",
         }
     )
     papers[A].add("while True:\n    pass", after=papers[A].check("pad2d"))

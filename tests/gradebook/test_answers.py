@@ -65,7 +65,10 @@ ANSWERS = {
     "exit": ("import sys\n\n\ndef relu(x):\n    sys.exit(0)", "your code asked Python to exit"),
     "a hard exit": ("import os\n\n\ndef relu(x):\n    os._exit(0)", "Your answer ended its own process"),
     "exit at the top": ("import os\n\nSIZE = os._exit(0)\n\n\ndef relu(x):\n    return SIZE", "ended its own process"),
-    "a segfault": ("import ctypes\n\n\ndef relu(x):\n    return ctypes.string_at(0)", "a segmentation fault"),
+    "a segfault": (
+        "import faulthandler\n\n\ndef relu(x):\n    return faulthandler._read_null()",
+        "a segmentation fault",
+    ),
     "an endless loop": ("def relu(x):\n    while True:\n        pass", "stopped after 1 s"),
     "a loop that ignores signals": (IGNORING, "stopped after 1 s"),
     "a long sleep": ("import time\n\n\ndef relu(x):\n    time.sleep(10**6)", "stopped after 1 s"),

@@ -16,6 +16,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder import marks
+from autograder.gradebook import TRUSTED, RecordGrading
 from tests.gradebook.classroom import Classroom
 from tests.gradebook.marks import exported, in_words, marks_of, points_of
 from tests.gradebook.papers import Paper
@@ -71,6 +73,83 @@ def test_marks_by_hand_count_and_survive_grading_again(room):
     words = in_words(room.feedback("prompt", LESSON, LESSON))
     assert "What of the validation set?" in words
     assert "1.5 / 2.0" in words
+
+
+def without_namespaces(room, *arguments):
+    """Runs nbgrader where no user namespaces can be made; its exit code and what it prints."""
+    closed = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@"'
+    program = str(Path(sys.executable).parent / "nbgrader")
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", closed, program, *arguments],
+        cwd=room.folder,
+        env=room.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def files(room):
+    return {
+        path: path.stat().st_mtime_ns for place in ("autograded", ".p2v") for path in (room.folder / place).rglob("*")
+    }
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="takes away what only Linux has")
+def test_without_a_sandbox_grading_refuses_to_start_and_says_what_to_do(room):
+    before = files(room)
+    status, told = without_namespaces(room, "autograde", LESSON, "--force")
+    assert status == 1
+    assert "Submitted code can't be shut in on this machine, so nothing was graded." in told
+    assert "sysctl -w user.max_user_namespaces=10000" in told
+    assert "--JudgeExercises.trust=True" in told
+    assert "Traceback" not in told
+    assert files(room) == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="takes away what only Linux has")
+def test_trust_is_said_aloud_and_recorded_beside_what_an_instructor_wrote(room):
+    with Gradebook(room.database, "p2v") as gradebook:
+        gradebook.find_comment("warmup-batches", LESSON, LESSON, "late").manual_comment = "Nicely done."
+        gradebook.db.commit()
+    options = ["--student", "late", "--force", "--JudgeExercises.trust=True"]
+    status, told = without_namespaces(room, "autograde", LESSON, *options)
+    assert status == 0, told
+    assert told.count("graded without a sandbox") == 1
+    assert points_of(room.database, "late", LESSON) == FULL
+    with Gradebook(room.database, "p2v") as gradebook:
+        ordinary = gradebook.find_comment("warmup-one_hot", LESSON, LESSON, "late")
+        written = gradebook.find_comment("warmup-batches", LESSON, LESSON, "late")
+        assert (ordinary.comment, written.comment) == (TRUSTED, "Nicely done.")
+        assert written.auto_comment == TRUSTED
+    room.run("generate_feedback", LESSON, "--student", "late")
+    words = in_words(room.feedback("late", LESSON, LESSON))
+    assert words.count(TRUSTED) >= len(FULL)
+    assert "Nicely done." in words
+    sheet = marks.load(room.folder, LESSON, "late", LESSON)
+    assert sheet.entered
+    assert {mark.sandboxed for mark in sheet.marks.values()} == {False}
+
+
+def test_grading_in_the_sandbox_again_takes_the_remark_away(room):
+    room.run("autograde", LESSON, "--student", "late", "--force")
+    with Gradebook(room.database, "p2v") as gradebook:
+        assert gradebook.find_comment("warmup-one_hot", LESSON, LESSON, "late").comment is None
+        assert gradebook.find_comment("warmup-batches", LESSON, LESSON, "late").comment == "Nicely done."
+    assert {mark.sandboxed for mark in marks.load(room.folder, LESSON, "late", LESSON).marks.values()} == {True}
+
+
+def test_what_the_program_failed_on_waits_for_a_human(room, monkeypatch):
+    monkeypatch.chdir(room.folder)
+    notebook = nbformat.read(room.folder / "autograded" / "late" / LESSON / f"{LESSON}.ipynb", as_version=4)
+    notebook.metadata.pixels_to_voxels["faults"] = ["check-warmup-one_hot"]
+    about = {"notebook": LESSON, "assignment": LESSON, "student": "late", "db_url": room.database}
+    RecordGrading().preprocess(notebook, {"nbgrader": about})
+    waiting = {name for name, mark in marks_of(room.database, "late", LESSON).items() if mark.to_do}
+    assert waiting == {"check-warmup-one_hot", QUESTION}
 
 
 @contextmanager

@@ -9,6 +9,21 @@ from autograder.slicing import Cell
 BETWEEN = "# %%\n"
 
 
+def cells_of(code: str) -> list[Cell]:
+    """The code, cell by cell."""
+    parts = code.removeprefix("\n").split(BETWEEN)
+    return [Cell(f"cell {number}", source) for number, source in enumerate(parts, start=1)]
+
+
+@dataclass(frozen=True)
+class Mistaken:
+    """A wrong answer, and the name that its mistake must be given."""
+
+    exercise: str
+    mistake: str
+    code: str
+
+
 @dataclass(frozen=True)
 class Honest:
     """An answer that must get full marks. cells: the notebook's code, cells set apart by `# %%`.
@@ -24,8 +39,7 @@ class Honest:
     @property
     def cells(self) -> list[Cell]:
         """The code, cell by cell."""
-        parts = self.code.removeprefix("\n").split(BETWEEN)
-        return [Cell(f"cell {number}", source) for number, source in enumerate(parts, start=1)]
+        return cells_of(self.code)
 
 
 GIVEN = """

@@ -274,7 +274,7 @@ fit(nn.Linear(2, 2), None, F.mse_loss, [], [], 3)
     ),
     Honest(
         "lenet.train_lenet",
-        "batches, accuracy and SGD of before from mine, the given device, a LiveCurve, seeds of all kinds, a DataLoader",
+        "batches and SGD of before from mine, the given device, a LiveCurve, seeds of all kinds, a DataLoader",
         GIVEN
         + """
 import random, time

@@ -135,9 +135,16 @@ def accuracy(logits, labels, k = 1):
         "warmup.accuracy",
         "Windows line ends, magics, a %%time cell, a help line, shell lines",
         "%matplotlib inline\n%load_ext autoreload\n!pip list\nimport torch\n# %%\n"
-        + "%%time\r\ndef accuracy(logits, labels, k=1):\r\n    if not len(labels):\r\n"
-        "        return torch.tensor(0.)\r\n    best = logits.topk(k, 1)[1]\r\n    return (best == labels.view(-1, 1)).any(1).float().mean()\r\n"
-        "accuracy?\r\n%timeit accuracy(torch.rand(9, 3), torch.zeros(9).long())\r\nfiles = !ls\r\n",
+        + """%%time
+def accuracy(logits, labels, k=1):
+    if not len(labels):
+        return torch.tensor(0.)
+    best = logits.topk(k, 1)[1]
+    return (best == labels.view(-1, 1)).any(1).float().mean()
+accuracy?
+%timeit accuracy(torch.rand(9, 3), torch.zeros(9).long())
+files = !ls
+""".replace("\n", "\r\n"),
     ),
     Honest(
         "warmup.batches",
