@@ -77,7 +77,7 @@ def _row(facts: Facts, person: Person, hand: bool) -> Markup:
     if hand:
         given = person.by_hand
         waiting = Cell(f"{given.questions:g} +?", given.questions, title=f"{given.waiting} not marked yet")
-        cells += [waiting if given.waiting else _sum(given.questions), _sum(-given.penalty)]
+        cells += [waiting if given.waiting else _sum(given.questions), _sum(0.0 - given.penalty)]
         cells.append(_sum(max(0.0, facts.total(person) + given.questions - given.penalty)))
     return Markup("<tr><th scope='row'>{}</th>{}</tr>").format(who, parts.joined(map(_td, cells)))
 

@@ -125,7 +125,7 @@ def _doubt(item: Doubt) -> Markup:
 
 
 def _example(person: Person, mark: Mark) -> Markup:
-    says = f": {one_line(mark.problem)}" if mark.problem else ""
+    says = f": {one_line(mark.problem, 160)}" if mark.problem else ""
     return Markup("{}, seed {}{}").format(person.id, mark.seed, says)
 
 

@@ -11,7 +11,8 @@ CSS = """
 body{margin:0 auto;padding:24px clamp(12px,3vw,40px) 60px;max-width:1500px;background:var(--ground);color:var(--text);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 h1{font-size:1.7em;margin:0 0 2px}h2{font-size:1.25em;margin:0 0 8px}h3{font-size:1.02em;margin:16px 0 4px}
-section{margin:34px 0 0;scroll-margin-top:8px}p,ul{margin:6px 0;max-width:82ch;text-wrap:pretty}li{margin:3px 0}
+section{margin:34px 0 0;scroll-margin-top:8px}p,ul{margin:6px 0;max-width:82ch;text-wrap:pretty}
+:is(p,li,h3,h4,output,summary,tbody th){overflow-wrap:anywhere}li{margin:3px 0}
 a{color:var(--link)}code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;
 font-size:.92em}
 .soft,small{color:var(--soft)}.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -39,6 +40,7 @@ td details{margin:0}td details p{max-width:30em}
 margin:auto;display:block;font-weight:500}
 .grid :is(tbody,tfoot) th{position:sticky;left:0;z-index:1;background:var(--ground);white-space:nowrap;
 border-right:1px solid var(--line)}
+.grid tbody th{max-width:min(22em,45vw);white-space:normal}
 .grid thead th:first-child{left:0;z-index:3;border-right:1px solid var(--line)}
 .grid{font-size:.86em}.grid td{padding:3px 2px;border-left:1px solid var(--ground);text-align:center;min-width:2.35em;
 font-variant-numeric:tabular-nums;white-space:nowrap}

@@ -23,6 +23,8 @@ from tests.autograder.class_samples import (
     ids,
     keep,
     made_up_code,
+    mark,
+    near,
     report_on,
     right,
     small_class,
@@ -146,22 +148,24 @@ def test_answers_of_300_are_compared_in_seconds(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """The page of a class in a browser."""
+def browser():
+    """A narrow page in a browser that has nothing to complain of."""
     pytest.importorskip("playwright")
     from tests.browser.lab import CHROMIUM, browser_page
 
     if CHROMIUM is None:
         pytest.skip("no Chromium found")
-    course = small_class(tmp_path_factory.mktemp("class"))
-    done = class_report.write(course, LESSON)
     with browser_page(width=420, height=900) as page:
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(done.page.as_uri())
         yield page
         assert complaints == []
+
+
+def show(browser, course):
+    browser.goto(class_report.write(course, LESSON).page.as_uri())
+    return browser
 
 
 def students(shown):
@@ -169,8 +173,8 @@ def students(shown):
 
 
 @pytest.mark.browser
-def test_in_a_browser_marks_can_be_sorted_found_and_walked(shown):
-    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_in_a_browser_marks_can_be_sorted_found_and_walked(tmp_path, browser):
+    shown = show(browser, small_class(tmp_path))
     heading = shown.locator("#marks thead th").nth(1)
     heading.get_by_role("button").focus()
     shown.keyboard.press("Enter")
@@ -186,3 +190,18 @@ def test_in_a_browser_marks_can_be_sorted_found_and_walked(shown):
     assert shown.locator("#why").inner_text().startswith("farid, pad2d: 4 of 4 points, accepted")
     shown.keyboard.press("ArrowRight")
     assert shown.locator("#why").inner_text().startswith("farid, conv2d: 5 of 10 points, not right yet; named mistake")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1400])
+def test_in_a_browser_long_words_widen_nothing(tmp_path, browser, width):
+    long = "x" * 200
+    for place in range(3):
+        hand_in(tmp_path, f"{long}{place}", {CONV: solutions(CONV)[1]})
+        keep(
+            tmp_path, f"{long}{place}", [near(problem=long, failing=long), mark(CONV, 0.0, mistake=long)], notes=(long,)
+        )
+    shown = show(browser, tmp_path)
+    shown.set_viewport_size({"width": width, "height": 900})
+    shown.evaluate("for (const item of document.querySelectorAll('details')) item.open = true")
+    assert shown.evaluate("document.documentElement.scrollWidth") == width
