@@ -27,6 +27,7 @@ DTYPES = {
 }
 DEEPEST = 60
 MOST_BYTES = 256 << 20  # of an answer's outputs
+LONGEST_TREE = 8 << 20  # bytes of them that are not in tensors
 _LENGTH = struct.Struct("<I")
 
 
@@ -41,8 +42,12 @@ def encode(value: Any) -> bytes:
     return b"".join([_LENGTH.pack(len(header)), header, *blobs])
 
 
-def decode(message: bytes, *, most_bytes: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)) -> Any:
+def decode(
+    message: bytes, *, most_bytes: int = 1 << 30, longest_tree: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)
+) -> Any:
     """The value that `encode` was given. Builds nothing but plain values and the spec's dataclasses among `kinds`.
+
+    longest_tree: bytes of all but the tensors, which take many times their length when they are read.
 
     Raises WireError for anything malformed, so that bytes from an untrusted process are safe to read.
     """
@@ -50,6 +55,8 @@ def decode(message: bytes, *, most_bytes: int = 1 << 30, kinds: Collection[str] 
         raise WireError(f"the message has {len(message)} bytes; at most {most_bytes} are taken")
     try:
         (length,) = _LENGTH.unpack_from(message)
+        if length > longest_tree:
+            raise WireError(f"the message's tree has {length} bytes; at most {longest_tree} are taken")
         tree = json.loads(message[_LENGTH.size : _LENGTH.size + length])
         return _Reader(memoryview(message)[_LENGTH.size + length :], kinds).value(tree, 0)
     except WireError:
@@ -95,6 +102,8 @@ def encode_trace(trace: Trace) -> bytes:
         message = encode(trace)
     except (RecursionError, MemoryError):
         return encode(Trace(failure=Failure("output", "your answer returned something too deep or too large")))
+    if _LENGTH.unpack_from(message)[0] > LONGEST_TREE:
+        return encode(Trace(failure=Failure("output", "your answer returned too many numbers that are no tensor")))
     if len(message) > MOST_BYTES:
         size = f"{len(message) / 2**20:,.0f} MB, more than the {MOST_BYTES >> 20} MB that are read"
         return encode(Trace(failure=Failure("output", f"your answer returned {size}")))
@@ -106,7 +115,7 @@ def decode_reply(message: bytes) -> Trace | Failure | str:
 
     Raises WireError for anything else, whatever the process wrote.
     """
-    reply = decode(message, kinds=("Trace", "Failure", "Line", "Stage", "Opaque"))
+    reply = decode(message, longest_tree=LONGEST_TREE, kinds=("Trace", "Failure", "Line", "Stage", "Opaque"))
     if isinstance(reply, str) and len(reply) <= LONGEST_WORD:
         return reply
     if isinstance(reply, Failure):
@@ -153,6 +162,11 @@ def _are(values: Any, kind: type) -> bool:
     return few and all(isinstance(value, kind) for value in values)
 
 
+def _writable(text: str) -> str:
+    """Text that a file can hold: half a pair of surrogates is none."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class _Reader:
     def __init__(self, blobs: memoryview, kinds: Collection[str]) -> None:
         self._blobs = blobs
@@ -164,20 +178,24 @@ class _Reader:
             raise WireError("the message is nested too deeply")
         if isinstance(tree, list):
             return [self.value(item, depth + 1) for item in tree]
+        if isinstance(tree, str):
+            return _writable(tree)
         if not isinstance(tree, dict):
             return tree
         if "object" in tree:
             if tree["object"] not in self._kinds:
                 raise WireError(f"no {tree['object']!r} is expected here")
-            kind = KINDS[tree["object"]]
-            return kind(**{str(key): self.value(item, depth + 1) for key, item in tree["fields"].items()})
+            made = KINDS[tree["object"]](**{str(k): self.value(item, depth + 1) for k, item in tree["fields"].items()})
+            if isinstance(made, Opaque) and not isinstance(made.type_name, str):
+                raise WireError("a type's name is no text")
+            return made
         ((tag, body),) = tree.items()
         if tag == "tensor":
             return self._tensor(body)
         if tag == "tuple":
             return tuple(self.value(item, depth + 1) for item in body)
         if tag == "dict":
-            return {str(key): self.value(item, depth + 1) for key, item in body}
+            return {_writable(str(key)): self.value(item, depth + 1) for key, item in body}
         if tag == "float":
             return float(body)
         raise WireError(f"unknown tag {tag!r}")

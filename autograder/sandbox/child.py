@@ -21,8 +21,9 @@ from autograder.driver import Prepared, run_case
 from autograder.lender import Lender
 from autograder.runner import carry_out
 from autograder.sandbox import channel, linux, standins
+from autograder.sandbox.native import stop_ctypes
 from autograder.sandbox.readable import readable
-from autograder.sandbox.seal import seal_names, seal_operators
+from autograder.sandbox.seal import seal_names, seal_operators, seal_rewritings
 from autograder.slicing import Cell, reduced
 from autograder.spec import Case, Failure, Trace
 
@@ -48,8 +49,11 @@ def serve(program: bytes) -> None:
             steady.settle()
         _lend(job)
         seal_operators([(name, key) for name, key in job["kernels"]])
+        seal_rewritings(job["forbidden"])
         seal_names(job["forbidden"])
         _confine(job, program)
+        if job["kernels"]:
+            stop_ctypes()
     except Exception as error:
         _say(Failure("crashed", f"{type(error).__name__}: {error}"))
         return

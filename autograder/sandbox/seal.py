@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numpy
 import torch
 
 from autograder.failures import ForbiddenCall
 from autograder.forbid import matches
+from autograder.sandbox import native
 
 KEYS = (
     *("CPU", "CUDA", "Meta", "QuantizedCPU", "SparseCPU", "MkldnnCPU", "QuantizedMeta", "NestedTensorCPU"),
@@ -28,6 +30,9 @@ KEYS = (
     *("CompositeExplicitAutogradNonFunctional", "CompositeImplicitAutograd"),
     *("CompositeImplicitAutogradNestedTensor", "ZeroTensor", "Conjugate", "Negative"),
 )
+AUTOGRAD = "torch.autograd"
+DUAL_NUMBERS = ("aten::_make_dual*",)  # gradients forwards begin with them
+REWRITTEN = ("torch._refs", "torch._decomp")  # torch's operators once more in Python, by the same names
 Kernel = tuple[str, str]  # an operator's full name, a dispatch key
 
 
@@ -35,9 +40,15 @@ Kernel = tuple[str, str]  # an operator's full name, a dispatch key
 def kernels(patterns: tuple[str, ...]) -> tuple[Kernel, ...]:
     """Every registered kernel of the operators that match. Worked out on the trusted side, once per exercise."""
     operators = tuple(pattern for pattern in patterns if "::" in pattern)
+    operators += DUAL_NUMBERS if AUTOGRAD in patterns else ()
     known = torch._C._dispatch_get_all_op_names() if operators else []
-    names = [name for name in known if matches(name.partition(".")[0], operators)]
+    names = [name for name in known if _forbidden(name.partition(".")[0], operators)]
     return tuple((name, key) for name in names for key in KEYS if _registered(name, key))
+
+
+def _forbidden(operator: str, patterns: tuple[str, ...]) -> bool:
+    """Whether an operator matches. One of aten's stands for its namesakes too, such as those of oneDNN."""
+    return any(matches(name, patterns) for name in (operator, f"aten::{operator.rpartition('::')[2]}"))
 
 
 def _registered(name: str, key: str) -> bool:
@@ -70,28 +81,39 @@ def _refusal(name: str) -> Callable[..., Any]:
     return refuse
 
 
+@cache
+def rewritings() -> tuple[types.FunctionType, ...]:
+    """What `REWRITTEN` holds, in whatever wrapping or table. To be looked for once, before all children are forked."""
+    found = (item for item in gc.get_objects() if type(item) is types.FunctionType)
+    return tuple(item for item in found if str(item.__module__).startswith(REWRITTEN))
+
+
+def seal_rewritings(patterns: Sequence[str]) -> None:
+    """Takes the code out of torch's own Python versions of the operators that match; meta tensors need the others."""
+    operators = tuple(pattern for pattern in patterns if "::" in pattern)
+    for function in rewritings() if operators else ():
+        names = (function.__name__, function.__name__.lstrip("_"))
+        if any(_forbidden(name, operators) for name in names):
+            _take_code(function, f"aten::{function.__name__}")
+
+
 def seal_names(patterns: Sequence[str]) -> None:
-    """Takes the code out of the Python functions and classes whose dotted names match, as far as they are imported."""
+    """Takes the code out of the Python functions and classes whose dotted names match, as far as they are imported.
+
+    What isn't imported yet can't be found on the disk either (see `sandbox.readable`).
+    """
     for pattern in patterns:
         if "::" in pattern:
             continue
-        if pattern == "torch.autograd":
-            _stop_the_engine()
-            continue
-        if pattern in sys.modules:
+        if pattern == AUTOGRAD:
+            native.stop_autograd()  # the rest of torch.autograd stays: `torch.no_grad` is part of it
+        elif pattern in sys.modules:
             inside = [name for name in sys.modules if name == pattern or name.startswith(f"{pattern}.")]
             for module in inside:
                 _seal_matching(module, "*", home=pattern)
         else:
             owner, _, name = pattern.rpartition(".")
             _seal_matching(owner, name)
-
-
-def _stop_the_engine() -> None:
-    """Removes autograd's one entrance. The rest of torch.autograd stays: `torch.no_grad` is part of it."""
-    engine = type(torch.autograd.Variable._execution_engine)
-    gc.get_referents(vars(engine))[0].pop("run_backward", None)  # the dictionary behind the read-only view
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(engine))
 
 
 def _seal_matching(path: str, pattern: str, home: str = "") -> None:
@@ -114,10 +136,14 @@ def _found(path: str) -> Any:
 def _empty(full: str, value: Any, owner: Any, name: str) -> None:
     if isinstance(value, types.ModuleType) or _top(value) not in SEALED:
         return
-    for function in _functions_of(value):
+    for function in _functions_in(value):
         _take_code(function, full)
+    if isinstance(value, types.BuiltinFunctionType) and not full.startswith("torch."):  # torch's lead to operators
+        native.refuse_builtin(value)
+    if isinstance(value, numpy.ufunc):
+        native.refuse_ufunc(value)
     if callable(value) and not isinstance(value, type | types.FunctionType) and isinstance(owner, types.ModuleType):
-        setattr(owner, name, _refusal(full))  # built in: there is no code to take
+        setattr(owner, name, _refusal(full))  # says what is wrong, where what is sealed below can't
 
 
 SEALED = ("torch", "numpy", "scipy", "math", "")
@@ -128,12 +154,18 @@ def _top(value: Any) -> str:
     return str(getattr(value, "__module__", None) or "").partition(".")[0]
 
 
-def _functions_of(value: Any) -> Iterator[types.FunctionType]:
+def _functions_in(value: Any) -> Iterator[types.FunctionType]:
+    """A function and those that it is wrapped around, or the methods of a class."""
+    if isinstance(value, type):
+        for item in vars(value).values():
+            if not isinstance(item, type) and _top(item) in SEALED:  # an enumeration holds a function of Enum's
+                yield from _functions_in(item)
+        return
     if isinstance(value, types.FunctionType):
         yield value
-    elif isinstance(value, type):
-        inside = (item for item in vars(value).values() if isinstance(item, types.FunctionType))
-        yield from (item for item in inside if _top(item) in SEALED)  # an enumeration holds a function of Enum's
+    for inner in ("__func__", "__wrapped__", "_implementation"):  # the last is numpy's
+        if callable(getattr(value, inner, None)):
+            yield from _functions_in(getattr(value, inner))
 
 
 def _take_code(function: types.FunctionType, full: str) -> None:
