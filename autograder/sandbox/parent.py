@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from dataclasses import dataclass
 from functools import cache
 
@@ -63,8 +65,10 @@ class Zygote:
             start_new_session=True,  # an interrupt at the terminal is the judge's to handle
         )
         theirs.close()
+        self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
         self._control.settimeout(START)
         self._answer()
+        atexit.register(self._close, os.getpid())
 
     def fork(self, *, sibling: bool = False) -> tuple[Channel, int]:
         """A new child: a channel to it, and its process id."""
@@ -76,7 +80,9 @@ class Zygote:
             except OSError:
                 raise self._lost() from None
         process, _, _ = self._answer()
-        return Channel(ours), process
+        channel = Channel(ours)
+        self._channels.add(channel)
+        return channel, process
 
     def end(self, process: int) -> Ending:
         """Kills a child, if it still runs, and says how it ended."""
@@ -106,6 +112,17 @@ class Zygote:
             found += part
         process, status, peak = zygote.REPLY.unpack(found)
         return process, status, peak
+
+    def _close(self, judge: int) -> None:
+        """Ends it and all its children with the judge, not with what the judge has forked."""
+        if os.getpid() != judge:
+            return
+        for channel in self._channels:
+            channel.close()
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._trouble.close()
 
     def _lost(self) -> SandboxError:
         self._process.kill()
