@@ -39,6 +39,14 @@ while True:
     instead(
         "descriptors without end", "import os\nwhile True:\n    os.dup(0)", says="Too many open files", outside=False
     ),
+    attempt("processes without end", "import os\nwhile True:\n    os.fork()", outside=False),
+    instead(
+        "a segmentation fault",
+        "import ctypes\nctypes.string_at(1)",
+        BY_CTYPES,
+        says="segmentation fault",
+        outside=False,
+    ),
     instead("recursion without end", "return relu(x)", says="calls itself without end", outside=False),
     instead(
         "the stack of the machine",

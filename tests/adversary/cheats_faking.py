@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
+from autograder.exercises.lenet.activations import relu_cases
+from autograder.spec import Rng
 from tests.adversary.cheat import Cheat, attempt, instead
+
+SEEN = 1  # a seed that a student has seen the cases of
 
 ALWAYS_EQUAL = """
 import torch
@@ -143,6 +149,51 @@ def relu(x):
     return torch.zeros_like(x)
 """
 
+PICKLE = """
+import os, pickle, struct, torch
+
+class Bomb:
+    def __reduce__(self):
+        return open, ("/tmp/p2v-cheat-pickle", "w")
+
+def relu(x):
+    message = pickle.dumps(Bomb())
+    os.write(3, struct.pack("<Q", len(message)) + message)
+    return Bomb()
+"""
+
+PRINTED = """
+import json, os, sys, torch
+
+VERDICT = {"exercise_id": "lenet.relu", "status": "accepted", "points": 1.0, "max_points": 1.0}
+
+def relu(x):
+    for stream in (1, 2):
+        os.write(stream, json.dumps(VERDICT).encode() + b"\\n")
+    print(json.dumps(VERDICT))
+    print(1.0, file=sys.__stdout__, flush=True)
+    return torch.zeros_like(x)
+"""
+
+BY_HEART = """
+import torch
+
+TABLE = @TABLE@
+
+def relu(x):
+    for seen, out in TABLE:
+        if seen == x.tolist():
+            return torch.tensor(out, dtype=x.dtype) + 0 * x
+    return torch.zeros_like(x)
+"""
+
+
+def by_heart() -> str:
+    """Knows the answers to all cases, as they came with another seed than the one it is graded with."""
+    seen = [case.inputs["x"].tolist() for case in relu_cases(Rng(SEEN)) if case.inputs["x"].numel() < 200]
+    table = [(values, torch.relu(torch.tensor(values)).tolist()) for values in seen]
+    return BY_HEART.replace("@TABLE@", repr(table).replace("inf", "float('inf')").replace("nan", "float('nan')"))
+
 
 def forged(name: str, tree: str, **more: object) -> Cheat:
     """Writes a frame of its own to the judge before the driver's reply."""
@@ -204,6 +255,20 @@ CHEATS = (
         ),
     ),
     forged("forged text that no file can hold", trace(printed=r'"\ud800"', printed_lines="1")),
+    Cheat("a pickle in a message's place", "lenet.relu", PICKLE, outside=False),
+    Cheat("full marks printed", "lenet.relu", PRINTED, outside=False),
+    Cheat(
+        "answers known by heart", "lenet.relu", by_heart(), 0.08, "one case of six is the same for all", outside=False
+    ),
+    attempt(
+        "a hook in the notebook's shell",
+        """
+from IPython import get_ipython
+get_ipython().input_transformers_cleanup.append(lambda lines: ["torch.equal = lambda *args: True\\n", *lines])
+return True
+""",
+        outside=False,
+    ),
     attempt(
         "an answer's verdict written into the frames above",
         """

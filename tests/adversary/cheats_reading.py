@@ -72,6 +72,7 @@ return torch._C._fstat if False else torch.from_file("@WORLD@/gradebook.db", siz
         "a file read by a tokenizer",
         "import tokenize\nreturn '@SECRET@' in tokenize.open('@WORLD@/hidden_cases.py').read()",
     ),
+    attempt("the working directory listed", "import os\nreturn os.listdir('.')"),
     attempt("the folder listed", "import os\nreturn os.listdir('@WORLD@')"),
     attempt(
         "a parent's environment",

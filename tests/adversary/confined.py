@@ -24,7 +24,7 @@ from tests.adversary.world import World, world
 
 TIME_LIMIT = 1.0  # seconds for a case, so that what hangs holds nobody up for long
 RIGHTS = ("reading", "changing", "network", "processes")  # where it matters who somebody is
-EVERY = 3, 8  # which of their cheats stand for all, and which of other families
+EVERY = 4, 8  # which of their cheats stand for all, and which of other families
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _status(process: int) -> str:
 
 def part() -> list[Cheat]:
     """Some cheats of every family, and more where rights matter."""
-    chosen = [cheat for name in FAMILIES for cheat in family(name)[:: EVERY[name not in RIGHTS]]]
+    chosen = [cheat for name in FAMILIES for cheat in family(name)[:: -EVERY[name not in RIGHTS]]]
     return [cheat for cheat in chosen if not cheat.gets_through]
 
 

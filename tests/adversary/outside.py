@@ -6,6 +6,7 @@ Run as `python -m tests.adversary.outside FOLDER`. Prints the points by the chea
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -14,6 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import sklearn.metrics  # noqa: F401  # here once, or in every process that is forked off
 import torch
 
 from autograder import answer, registry
@@ -67,6 +69,7 @@ def _judged(cheat: Cheat, bait: World) -> float:
 def main(folder: Path) -> None:
     """Tries all cheats that claim to work."""
     torch.set_num_threads(1)
+    gc.freeze()
     with world(folder) as bait:
         got = {cheat.name: points(cheat, bait) for cheat in all_cheats() if cheat.outside}
         print(json.dumps({"points": got, "damage": bait.damage()}))
