@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
-from nbgrader.converters.base import NbGraderException
+from nbgrader.utils import capture_log, temp_attrs
 
 from autograder import marks, packs
-from autograder.gradebook import JudgeExercises, by_grade_id
-from autograder.marks import Mark, Sheet
+from autograder.entering import Enter
+from autograder.gradebook import by_grade_id
+from autograder.nbgrader_settings import JUDGE
 from autograder.notebook import code_cells
 from autograder.slicing import Cell
 from autograder.spec import Exercise
@@ -24,7 +25,6 @@ from autograder.submitted import SourceCell, opened, released_cells, restored
 from p2v_data import UserError
 
 CONFIG = "nbgrader_config.py"
-JUDGE, ENTER = "autograder.gradebook.JudgeExercises", "autograder.course_folder.EnterMarks"
 
 
 class CourseFolderError(UserError):
@@ -33,16 +33,6 @@ class CourseFolderError(UserError):
 
 class NotEnteredError(Exception):
     """nbgrader couldn't enter a student's marks."""
-
-
-class EnterMarks(JudgeExercises):
-    """Writes the marks that are stored into the check cells; judges nothing."""
-
-    def _mark(self, exercise: Exercise, cells: Sequence[Cell], sheet: Sheet) -> Mark:
-        mark = sheet.marks.get(exercise.id)
-        if mark is None or mark.source != marks.source_hash(cells):
-            raise NbGraderException(f"{exercise.id}: the file was changed since it was graded; run p2v grade again")
-        return mark
 
 
 @dataclass(frozen=True)
@@ -74,10 +64,9 @@ class CourseFolder:
         config = app.config
         config.JudgeExercises.trust = trust
         packs.use(packs.from_settings(config.JudgeExercises.get("pack", ""), folder), if_none=True)
-        listed = config.Autograde.get("autograde_preprocessors", [])
-        if JUDGE not in listed:
+        if JUDGE not in config.Autograde.get("autograde_preprocessors", []):
             raise CourseFolderError(f"{folder / CONFIG} doesn't have exercises judged by {JUDGE}.")
-        config.Autograde.autograde_preprocessors = [ENTER if item == JUDGE else item for item in listed]
+        config.Exporter.optimistic_validation = True  # of a notebook once, not after each step
         self._course = app.coursedir
         self._api = NbGraderAPI(app.coursedir, config=config, log_level=logging.WARNING)
 
@@ -132,7 +121,8 @@ class CourseFolder:
 
     def enter(self, student: str) -> None:
         """Has nbgrader autograde a student with the marks that are stored. Raises NotEnteredError."""
-        result = self._api.autograde(self.lesson, student, force=True, create=True)
+        with temp_attrs(self._course, assignment_id=self.lesson, student_id=student):
+            result = capture_log(Enter(self._course, parent=self._api, released=self.released, force=True))
         error = str(result.get("error", ""))
         if "KeyboardInterrupt" in error:
             raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SAWarning
 
 THEIRS = "nbgrader.preprocessors"
+RESTORE, JUDGE = "autograder.submitted.RestoreCells", "autograder.gradebook.JudgeExercises"
 
 
 def configure(c: Any, *, course_id: str = "p2v", source: str = "source", release: str = "release") -> None:
@@ -27,14 +28,14 @@ def configure(c: Any, *, course_id: str = "p2v", source: str = "source", release
     c.GenerateAssignment.force = True  # writing a release again changes no byte, and fills the gradebook
     c.Autograde.exporter_class = "autograder.submitted.SubmissionReader"
     c.Autograde.sanitize_preprocessors = [
-        "autograder.submitted.RestoreCells",
+        RESTORE,
         f"{THEIRS}.ClearOutput",
         f"{THEIRS}.OverwriteKernelspec",
         f"{THEIRS}.OverwriteCells",
         f"{THEIRS}.CheckCellMetadata",
     ]
     c.Autograde.autograde_preprocessors = [
-        "autograder.gradebook.JudgeExercises",
+        JUDGE,
         f"{THEIRS}.LimitOutput",
         f"{THEIRS}.SaveAutoGrades",
         "autograder.gradebook.RecordGrading",
