@@ -16,6 +16,10 @@ class Lender(ModuleType):
         self.__path__: list[str] = []
         self._sources = dict(sources)
 
+    def lend(self, sources: Mapping[str, str]) -> None:
+        """Knows more texts from now on."""
+        self._sources.update(sources)
+
     def __getattr__(self, name: str) -> Any:
         if name in self._sources:
             alone = ModuleType(f"reference_{name}")

@@ -5,6 +5,7 @@ It knows the cases' inputs, the references that the exercise needs, and nothing 
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import threading
@@ -28,38 +29,49 @@ from autograder.slicing import Cell, reduced
 from autograder.spec import Case, Failure, Trace
 
 CHANNEL = 3  # the one descriptor that stays open besides 0, 1 and 2, which lead nowhere
+RULES = 4  # the Landlock rules, until they are in force
 CPU = torch.device("cpu")
 
 
-def serve(program: bytes) -> None:
-    """Confines this process, defines the answer, then answers message after message.
+def seal(job: Mapping[str, Any]) -> None:
+    """Makes this process one from which children are forked that may use what the job allows, and nothing else.
 
-    program: the seccomp filter. The first reply is "confined", or what stands in the way: until then nothing of the
-    student's has run. The second is "ready", or why there is no answer.
+    forbidden, kernels: what is sealed. needs, lent: the references that answers start from, and their texts.
     """
-    job = wire.decode(channel.read(CHANNEL))
-    if "slice" in job:
-        _confine(job, program)
-        channel.write(CHANNEL, wire.encode(_slices(job)))
-        return
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore of the system
+    _lend(job)
+    seal_operators([(name, key) for name, key in job["kernels"]])
+    seal_rewritings(job["forbidden"])
+    seal_names(job["forbidden"])
+    allowed = readable(job["forbidden"])
+    os.dup2(linux.ruleset(allowed.files, allowed.listings), RULES)
+
+
+def serve(program: bytes, *, sealed: bool) -> None:
+    """Confines this process, defines the answer, then answers message after message.
+
+    program: the seccomp filter. sealed: operators are. The first reply is "confined", or what stands in the way: until
+    then nothing of the student's has run. The second is "ready", or why there is no answer.
+    """
+    job = wire.decode(channel.read(CHANNEL))
     try:
         if job["timed"]:
             steady.settle()
-        _lend(job)
-        seal_operators([(name, key) for name, key in job["kernels"]])
-        seal_rewritings(job["forbidden"])
-        seal_names(job["forbidden"])
+        for lesson, sources in job["lent"].items():
+            sys.modules[f"mine.{lesson}"].lend(sources)
         _confine(job, program)
-        if job["kernels"]:
+        if sealed:
             stop_ctypes()
     except Exception as error:
-        _say(Failure("crashed", f"{type(error).__name__}: {error}"))
+        say(Failure("crashed", f"{type(error).__name__}: {error}"))
         return
-    _say("confined")
+    say("confined")
+    if "slice" in job:
+        channel.write(CHANNEL, wire.encode(_slices(job)))
+        return
     found = _defined(job)
-    _say(found if isinstance(found, Failure) else "ready")
+    say(found if isinstance(found, Failure) else "ready")
     timed = Timed(found)
     while not isinstance(found, Failure):
         message = wire.decode(channel.read(CHANNEL))
@@ -73,7 +85,6 @@ def _slices(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _confine(job: Mapping[str, Any], program: bytes) -> None:
-    allowed = readable(job["forbidden"])
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = mapped + int(job["memory"])
     limits = {resource.RLIMIT_AS: most, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 64}
@@ -81,7 +92,7 @@ def _confine(job: Mapping[str, Any], program: bytes) -> None:
     for kind, value in limits.items():
         resource.setrlimit(kind, (value, value))
     linux.die_with_parent()
-    linux.restrict_files(allowed.files, allowed.listings)
+    linux.restrict_files(RULES)
     linux.set_option(linux.PR_SET_DUMPABLE, 0)
     linux.load_filter(program)
 
@@ -150,5 +161,6 @@ def _reply(message: Any, found: Any, job: Mapping[str, Any], timed: Timed) -> by
         return wire.encode_trace(Trace(failure=failures.of_exception(error)))
 
 
-def _say(reply: str | Failure) -> None:
+def say(reply: str | Failure) -> None:
+    """Tells the judge how far this process is."""
     channel.write(CHANNEL, wire.encode(reply))

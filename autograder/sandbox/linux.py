@@ -16,6 +16,7 @@ SECCOMP_MODE_FILTER = 2
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # Landlock, the same on every architecture
 RULESET_VERSION, PATH_BENEATH = 1, 1
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
+HUGE, MADV_COLLAPSE = 2 << 20, 25  # since Linux 6.1
 
 
 def _libc() -> ctypes.CDLL:
@@ -44,8 +45,8 @@ def landlock_version() -> int:
     return max(0, int(_libc().syscall(CREATE_RULESET, None, 0, RULESET_VERSION)))
 
 
-def restrict_files(files: Iterable[str], listings: Iterable[str]) -> None:
-    """From now on this process may read `files` (and what lies beneath) and list `listings`, and nothing else.
+def ruleset(files: Iterable[str], listings: Iterable[str]) -> int:
+    """A descriptor for `restrict_files`: `files` (and what lies beneath) may be read, and `listings` listed.
 
     Nothing may be written, executed or connected to, whatever the user's rights. What doesn't exist is left out.
     """
@@ -54,16 +55,21 @@ def restrict_files(files: Iterable[str], listings: Iterable[str]) -> None:
     handled = struct.pack("<QQQ", rights, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     handled = handled[: 24 if version >= 6 else 16 if version >= 4 else 8]
     libc = _libc()
-    ruleset = _checked(libc.syscall(CREATE_RULESET, handled, len(handled), 0), "landlock_create_ruleset")
+    made = _checked(libc.syscall(CREATE_RULESET, handled, len(handled), 0), "landlock_create_ruleset")
     for access, paths in ((READ_FILE | READ_DIR, files), (READ_DIR, listings)):
         for path in paths:
-            _allow(libc, ruleset, path, access)
+            _allow(libc, made, path, access)
+    return made
+
+
+def restrict_files(rules: int) -> None:
+    """Puts a ruleset in force for this process, for ever, and closes its descriptor."""
     set_option(PR_SET_NO_NEW_PRIVS, 1)
-    _checked(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
-    os.close(ruleset)
+    _checked(_libc().syscall(RESTRICT_SELF, rules, 0), "landlock_restrict_self")
+    os.close(rules)
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
+def _allow(libc: ctypes.CDLL, rules: int, path: str, access: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -71,9 +77,22 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
     try:
         right = access if os.path.isdir(path) else access & READ_FILE
         rule = struct.pack("<Qi", right, opened)
-        _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0), f"landlock_add_rule {path}")
+        _checked(libc.syscall(ADD_RULE, rules, PATH_BENEATH, rule, 0), f"landlock_add_rule {path}")
     finally:
         os.close(opened)
+
+
+def use_huge_pages() -> None:
+    """Gathers this process's memory in pages of 2 MiB, where the system has them: forking it, and ending what was
+    forked, is three times as fast then."""
+    madvise = _libc().madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, permissions, _, device, _, *name = line.split()
+        start, end = (int(edge, 16) for edge in span.split("-"))
+        first, last = -(-start // HUGE) * HUGE, end // HUGE * HUGE
+        if permissions == "rw-p" and device == "00:00" and name in ([], ["[heap]"]) and first < last:
+            madvise(first, last - first, MADV_COLLAPSE)  # a wish; what can't be gathered stays as it is
 
 
 def set_option(option: int, value: int) -> None:

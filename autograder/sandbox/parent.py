@@ -12,13 +12,17 @@ import sys
 import tempfile
 import time
 import weakref
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 
+from autograder import wire
 from autograder.sandbox import zygote
-from autograder.sandbox.channel import Channel
+from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong
+from autograder.spec import Failure
 
 START = 120.0  # seconds that importing torch may take on a slow disk
+MOST_SEALED = 80  # kept; each takes some 20 MB
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/nonexistent",
@@ -47,40 +51,19 @@ class Ending:
     peak: int
 
 
-class Zygote:
-    """A running zygote; the `number`th of this judge."""
+class ForkServer:
+    """A process that others are forked from at the judge's request. what: says which, in an error."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._control, theirs = socket.socketpair()
-        self._trouble = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
-        command = [sys.executable, "-I", "-m", "autograder.sandbox.zygote", str(theirs.fileno())]
-        self._process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._trouble,
-            start_new_session=True,  # an interrupt at the terminal is the judge's to handle
-        )
-        theirs.close()
+    def __init__(self, control: socket.socket, what: str) -> None:
+        self._control, self._what = control, what
+        control.settimeout(START)
         self._channels: weakref.WeakSet[Channel] = weakref.WeakSet()
-        self._control.settimeout(START)
-        self._answer()
-        atexit.register(self._close, os.getpid())
+        self._usable = True
 
     def fork(self, *, sibling: bool = False) -> tuple[Channel, int]:
         """A new child: a channel to it, and its process id."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            request = zygote.REQUEST.pack(zygote.SIBLING if sibling else zygote.FORK, 0)
-            try:
-                socket.send_fds(self._control, [request], [theirs.fileno()])
-            except OSError:
-                raise self._lost() from None
-        process, _, _ = self._answer()
-        channel = Channel(ours)
+        end, process = self._forked(zygote.SIBLING if sibling else zygote.FORK)
+        channel = Channel(end)
         self._channels.add(channel)
         return channel, process
 
@@ -97,8 +80,24 @@ class Zygote:
         return Ending(os.WEXITSTATUS(status) if os.WIFEXITED(status) else None, number, peak << 10)
 
     def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process.poll() is None
+        """Whether it still answers, as far as is known."""
+        return self._usable
+
+    def close(self) -> None:
+        """Leaves it and its children to end."""
+        for channel in self._channels:
+            channel.close()
+        self._control.close()
+
+    def _forked(self, request: bytes) -> tuple[socket.socket, int]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [zygote.REQUEST.pack(request, 0)], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                raise self._lost() from None
+        return ours, self._answer()[0]
 
     def _answer(self) -> tuple[int, int, int]:
         found = b""
@@ -113,24 +112,92 @@ class Zygote:
         process, status, peak = zygote.REPLY.unpack(found)
         return process, status, peak
 
+    def _lost(self) -> SandboxError:
+        self._usable = False
+        return SandboxError(f"{self._what} ended{self._trouble()}")
+
+    def _trouble(self) -> str:
+        return ""
+
+
+class Zygote(ForkServer):
+    """A running zygote; the `number`th of this judge."""
+
+    def __init__(self, number: int) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(ours, "the process that answers' processes come from")
+        self.number = number
+        self._sealed: OrderedDict[bytes, tuple[ForkServer, int]] = OrderedDict()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
+        command = [sys.executable, "-I", "-m", "autograder.sandbox.zygote", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,  # an interrupt at the terminal is the judge's to handle
+        )
+        theirs.close()
+        self._answer()
+        atexit.register(self._close, os.getpid())
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def sealed(self, job: bytes) -> ForkServer:
+        """What children are forked from in which the job's seals are made (see `child.seal`); kept for the next.
+
+        Raises SandboxError where they can't be made.
+        """
+        found, process = self._sealed.pop(job, (None, 0))
+        if found is None or not found.alive():
+            if found is not None:
+                self._forget(found, process)
+            found, process = self._seal(job)
+        self._sealed[job] = found, process
+        while len(self._sealed) > MOST_SEALED:
+            self._forget(*self._sealed.popitem(last=False)[1])
+        return found
+
+    def _seal(self, job: bytes) -> tuple[ForkServer, int]:
+        end, process = self._forked(zygote.SEAL)
+        channel, late = Channel(end), time.monotonic() + START
+        try:
+            channel.send(job, lambda: time.monotonic() > late)
+            reply = wire.decode_reply(channel.receive(lambda: time.monotonic() > late, wire.MOST_BYTES))
+        except (Ended, Overdue, TooLong, wire.WireError) as error:
+            reply = type(error).__name__
+        if reply != "sealed":
+            channel.close()
+            self.end(process)
+            why = reply.message if isinstance(reply, Failure) else str(reply)
+            raise SandboxError(f"what an exercise forbids could not be sealed: {why}")
+        return ForkServer(end, "the process that an exercise's answers are forked from"), process
+
+    def _forget(self, server: ForkServer, process: int) -> None:
+        server.close()
+        self.end(process)
+
     def _close(self, judge: int) -> None:
         """Ends it and all its children with the judge, not with what the judge has forked."""
         if os.getpid() != judge:
             return
-        for channel in self._channels:
-            channel.close()
-        self._control.close()
+        for server, _ in self._sealed.values():
+            server.close()
+        self.close()
         self._process.kill()
         self._process.wait()
-        self._trouble.close()
+        self._errors.close()
 
-    def _lost(self) -> SandboxError:
+    def _trouble(self) -> str:
         self._process.kill()
         self._process.wait()
-        self._trouble.seek(0)
-        said = self._trouble.read().decode(errors="replace").strip().splitlines()
-        why = said[-1] if said else f"exit code {self._process.returncode}"
-        return SandboxError(f"the process that answers are forked from ended: {why}")
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f": {said[-1] if said else f'exit code {self._process.returncode}'}"
 
 
 @cache

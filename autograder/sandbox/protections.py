@@ -157,7 +157,7 @@ def main(canary: str) -> None:
         program = filters.program()
     except Exception as error:  # pyseccomp without its library raises whatever looking for it raised
         found[SECCOMP] = f"{type(error).__name__}: {error}"
-    found[LANDLOCK] = _obstacle(lambda: linux.restrict_files(allowed.files, allowed.listings))
+    found[LANDLOCK] = _obstacle(lambda: linux.restrict_files(linux.ruleset(allowed.files, allowed.listings)))
     if not found[SECCOMP]:
         found[SECCOMP] = _obstacle(lambda: linux.load_filter(program))
     lacking = [name for name, trouble in found.items() if trouble]

@@ -13,7 +13,7 @@ from typing import Any
 from autograder import wire
 from autograder.sandbox.channel import Ended, Overdue, TooLong
 from autograder.sandbox.parent import running_zygote
-from autograder.sandbox.worker import MEMORY
+from autograder.sandbox.worker import MEMORY, seals
 from autograder.slicing import Cell
 from autograder.spec import Exercise
 
@@ -28,19 +28,21 @@ def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str,
     whole = {exercise.id: cells for exercise in exercises}
     asked = [(item.id, item.name, [need.partition(".")[2] for need in item.needs]) for item in exercises]
     given = [(cell.place, cell.source) for cell in cells]
-    job = {"slice": asked, "cells": given, "memory": MEMORY, "forbidden": []}
-    zygote = running_zygote()
-    channel, process = zygote.fork()
+    job = {"slice": asked, "cells": given, "memory": MEMORY, "lent": {}, "timed": False}
+    server = running_zygote().sealed(seals((), ()))
+    channel, process = server.fork()
     end = time.monotonic() + LONGEST
     with contextlib.closing(channel):
         try:
             channel.send(wire.encode(job), lambda: time.monotonic() > end)
+            if wire.decode_reply(channel.receive(lambda: time.monotonic() > end, wire.MOST_BYTES)) != "confined":
+                return whole
             reply = wire.decode(channel.receive(lambda: time.monotonic() > end, wire.MOST_BYTES), kinds=())
             return {**whole, **{item.id: _checked(reply[item.id], cells) for item in exercises}}
         except (Ended, Overdue, TooLong, wire.WireError, KeyError, TypeError, ValueError, AttributeError):
             return whole
         finally:
-            zygote.end(process)
+            server.end(process)
 
 
 def _checked(reply: Any, cells: Sequence[Cell]) -> list[Cell]:

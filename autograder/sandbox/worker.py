@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +17,7 @@ from autograder.limits import PATIENCE
 from autograder.runner import timeout
 from autograder.sandbox import seal
 from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong
-from autograder.sandbox.parent import SandboxError, Zygote, cpu_seconds, running_zygote
+from autograder.sandbox.parent import ForkServer, SandboxError, cpu_seconds, running_zygote
 from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, Trace
 
@@ -46,9 +47,9 @@ class SandboxWorker:
 
     def __init__(self, exercise: Exercise, cells: Sequence[Cell], *, timed: bool = False, memory: int = MEMORY) -> None:
         self._exercise = exercise
-        self._zygote: Zygote = running_zygote()
+        self._server: ForkServer = running_zygote().sealed(seals(tuple(exercise.forbidden), tuple(exercise.needs)))
         self._channel: Channel
-        self._channel, self._process = self._zygote.fork()
+        self._channel, self._process = self._server.fork()
         self._ended: Failure | None = None
         own = {"cells": [(cell.place, cell.source) for cell in cells], "memory": memory, "timed": timed}
         self._job = {**_job(exercise, cells), **own}
@@ -163,7 +164,7 @@ class SandboxWorker:
             return 0.0
 
     def _stopped(self) -> Failure:
-        ending = self._zygote.end(self._process)
+        ending = self._server.end(self._process)
         self.peak = ending.peak
         if ending.signal == signal.SIGSEGV:
             self._ended = Failure("crashed", "your answer's process ended: a segmentation fault")
@@ -177,21 +178,38 @@ class SandboxWorker:
 
     def _end(self) -> None:
         if self._ended is None:
-            self.peak = self._zygote.end(self._process).peak
+            self.peak = self._server.end(self._process).peak
             self._ended = Failure("crashed", "your answer's process was ended")
 
 
+@cache
+def seals(forbidden: tuple[str, ...], needs: tuple[str, ...]) -> bytes:
+    """What a process is told that children are forked from: what they may not use, and what answers start from."""
+    return wire.encode(
+        {
+            "forbidden": (*forbidden, *references.packages()),
+            "kernels": seal.kernels(forbidden),
+            "needs": [need.partition(".")[::2] for need in needs],
+            "lent": _texts(needs),
+        }
+    )
+
+
 def _job(exercise: Exercise, cells: Sequence[Cell]) -> Mapping[str, Any]:
-    """What a child is told of an exercise: its name, what it may not use, and the references that it may have."""
-    texts: dict[str, dict[str, str]] = {lesson: {} for lesson in registry.lessons()}
-    for other in (*exercise.needs, *lent(exercise, cells)):
-        lesson, _, name = other.partition(".")
-        texts[lesson][name] = references.standalone(lesson, name)
+    """What a child is told: the exercise's name, what it may not use, and the references that it may have besides."""
     return {
         "name": exercise.name,
         "forbidden": (*exercise.forbidden, *references.packages()),
         "needs": [need.partition(".")[::2] for need in exercise.needs],
-        "lent": texts,
-        "kernels": seal.kernels(tuple(exercise.forbidden)),
+        "lent": _texts(lent(exercise, cells)),
         "live": exercise.live,
     }
+
+
+def _texts(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """References' texts by lesson and name."""
+    texts: dict[str, dict[str, str]] = {lesson: {} for lesson in registry.lessons()}
+    for other in names:
+        lesson, _, name = other.partition(".")
+        texts[lesson][name] = references.standalone(lesson, name)
+    return texts
