@@ -32,7 +32,6 @@ class Cheat:
     points: what it gets, exactly. earned: why it gets anything at all.
     says: stands in what the student is told. timed: speed is judged too.
     outside: whether it gets more than `points` from a judge in its own process, on its own machine: it would work.
-    gets_through: why it gets more in the sandbox too, for now; it may not once that is mended.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Cheat:
     says: str = ""
     timed: bool = False
     outside: bool = True
-    gets_through: str = ""
 
 
 def attempt(name: str, body: str, exercise: str = "lenet.relu", **more: object) -> Cheat:

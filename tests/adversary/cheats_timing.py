@@ -15,7 +15,7 @@ def burn(seconds=0.008):
 """
 CLOCK = "\nCLOCK = time.thread_time\n"
 EARNED = "right, and over its budget"
-MANY_CALLS = "relu's timed case makes sixteen calls on one input, of which the last output is looked at (many_calls)"
+WRONG = "right on small inputs; wrong where it is timed"
 
 
 def slow(name: str, source: str, **more: object) -> Cheat:
@@ -98,9 +98,8 @@ def put_off():
         for out, x in LATER:
             burn()
             out.copy_(torch.where(x > 0, x, 0.0))
-        for name in trace.outputs:
-            if LATER:
-                trace.outputs[name] = PLAIN(LATER[-1][0])
+        for name, (out, x) in zip(trace.outputs, LATER):
+            trace.outputs[name] = PLAIN(out)
         LATER.clear()
         return original(trace)
     wire.encode_trace = encode
@@ -129,8 +128,7 @@ def ahead():
     def load(self, case):
         DONE.clear()
         for value in case.inputs.values():
-            for _ in range(16):
-                burn()
+            burn()
             DONE.append(torch.where(value > 0, value, 0.0))
         return original(self, case)
     child.Timed.load = load
@@ -141,7 +139,7 @@ READY = ahead()
 def relu(x):
     if x.numel() < 65536 or not DONE or not READY:
         return torch.where(x > 0, x, 0.0)
-    return DONE[0].clone()
+    return DONE.pop(0)
 """,
     ),
     slow(
@@ -175,7 +173,6 @@ def relu(x):
     return KEPT[key].clone()
 """,
         outside=True,
-        gets_through=MANY_CALLS,
     ),
     slow(
         "the last call of many worked out",
@@ -186,13 +183,14 @@ def relu(x):
     if x.numel() < 65536:
         return torch.where(x > 0, x, 0.0)
     CALLS[0] += 1
-    if CALLS[0] % 16:
+    if CALLS[0] % 8:
         return torch.empty_like(x)
     burn(0.004)
     return torch.where(x > 0, x, 0.0)
 """,
+        points=0.5,
+        earned=WRONG,
         outside=True,
-        gets_through=MANY_CALLS,
     ),
     slow(
         "the first result given again",
@@ -207,7 +205,7 @@ def relu(x):
     return FIRST[0].clone()
 """,
         points=0.5,
-        earned="right on small inputs; wrong where it is timed",
+        earned=WRONG,
         outside=True,
     ),
     slow(
@@ -282,5 +280,38 @@ def relu(x):
         points=0.5,
         earned="right on small inputs; the outputs had been copied before they were filled in",
         outside=True,
+    ),
+    Cheat(
+        "steps left out where they are timed",
+        "lenet.SGD",
+        """
+import torch
+
+class SGD:
+    def __init__(self, params, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        if nesterov and momentum == 0:
+            raise ValueError("nesterov needs momentum above 0")
+        self.params, self.lr, self.momentum = list(params), lr, momentum
+        self.nesterov, self.weight_decay = nesterov, weight_decay
+        self.velocities = [torch.zeros_like(p) for p in self.params]
+        self.steps = 0
+
+    def zero_grad(self):
+        for p in self.params:
+            p.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        self.steps += 1
+        for p, v in zip(self.params, self.velocities):
+            if p.grad is None or p.numel() >= 65536 and self.steps % 6:
+                continue
+            g = p.grad + self.weight_decay * p
+            v.mul_(self.momentum).add_(g)
+            p -= self.lr * (g + self.momentum * v if self.nesterov else v)
+""",
+        points=1.5,
+        earned=WRONG,
+        timed=True,
     ),
 )

@@ -83,8 +83,7 @@ def _status(process: int) -> str:
 
 def part() -> list[Cheat]:
     """Some cheats of every family, and more where rights matter."""
-    chosen = [cheat for name in FAMILIES for cheat in family(name)[:: -EVERY[name not in RIGHTS]]]
-    return [cheat for cheat in chosen if not cheat.gets_through]
+    return [cheat for name in FAMILIES for cheat in family(name)[:: -EVERY[name not in RIGHTS]]]
 
 
 def main(folder: Path) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor
 from autograder.exercises.forbidden import RECTIFIERS
 from autograder.spec import Case, Exercise, Ref, Rng, Speed, Step, Value, Wrong, of_call
 
+CALLS = 8  # of a timed case
+
 
 def relu_oracle(x: Tensor) -> Tensor:
     return F.relu(x)
@@ -22,10 +24,15 @@ def exponential(x: Tensor, *rest: Any) -> Tensor:
     return torch.exp(x)
 
 
-def many_calls(**inputs: Value) -> Case:
-    """Sixteen calls on what fits the cache: in one large call the memory's speed would drown the arithmetic."""
-    arguments = {key: Ref(key) for key in inputs}
-    return Case("speed", (Step("call", out="out", kwargs=arguments),) * 16, inputs=inputs)
+def many_calls(rng: Rng, *tensors: str, **others: Value) -> Case:
+    """Calls on what fits the cache (in one large call the memory's speed would drown the arithmetic), each on numbers
+    of its own and with an output of its own, so that none can be left out."""
+    inputs = {f"{name} {number}": rng.normal(16, 64, 64) for number in range(CALLS) for name in tensors}
+    steps = []
+    for number in range(CALLS):
+        own = {name: Ref(f"{name} {number}") for name in tensors}
+        steps.append(Step("call", out=f"out {number}", kwargs=own | others))
+    return Case("speed", tuple(steps), inputs=inputs)
 
 
 def relu_cases(rng: Rng) -> Iterator[Case]:
@@ -139,7 +146,7 @@ RELU = Exercise(
     minutes=5,
     forbidden=RECTIFIERS,
     speed=Speed(
-        case=lambda rng: many_calls(x=rng.normal(16, 64, 64)),
+        case=lambda rng: many_calls(rng, "x"),
         limit=8.0,
         baseline=exponential,
         against="torch.exp",
@@ -286,7 +293,7 @@ LEAKY_RELU = Exercise(
     minutes=4,
     forbidden=RECTIFIERS,
     speed=Speed(
-        case=lambda rng: many_calls(x=rng.normal(16, 64, 64)),
+        case=lambda rng: many_calls(rng, "x"),
         limit=8.0,
         baseline=exponential,
         against="torch.exp",
