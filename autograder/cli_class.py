@@ -55,15 +55,15 @@ def class_report(
 ) -> None:
     """Writes what a lesson's marks say about the class: a page, and two CSV files beside it (for instructors)."""
     from autograder import class_report as reports
+    from autograder.report.words import counted
 
     try:
         done = reports.write(course, lesson, out)
     except (reports.NothingGradedError, OSError) as problem:
         print(problem, file=sys.stderr)
         raise typer.Exit(2) from None
-    print(
-        f"{done.page}: {done.students} students. Open it in a browser; beside it {done.marks.name}, {done.totals.name}"
-    )
+    students = counted(done.students, "student")
+    print(f"{done.page}: {students}. Open it in a browser; beside it {done.marks.name}, {done.totals.name}")
 
 
 @bench.command("grading")

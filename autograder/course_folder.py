@@ -114,10 +114,10 @@ class CourseFolder:
         return Handed(student, notebook, _hash(content, when), cells, marks.source_hash(cells), tuple(notes))
 
     def entered(self) -> set[str]:
-        """Whose marks nbgrader has: in its gradebook, and as a graded notebook."""
+        """Whose marks nbgrader has: in its gradebook, and as graded notebooks, which are written last."""
         with self._gradebook() as gradebook:
             known = {item.student.id for item in gradebook.assignment_submissions(self.lesson)}
-        return {name for name in known if self._place(self._course.autograded_directory, name).is_dir()}
+        return {name for name in known if self._is_written(name)}
 
     def enter(self, student: str) -> None:
         """Has nbgrader autograde a student with the marks that are stored. Raises NotEnteredError."""
@@ -132,6 +132,15 @@ class CourseFolder:
             sheet = marks.load(self.folder, self.lesson, student, notebook)
             if not sheet.entered:
                 marks.save(self.folder, replace(sheet, entered=marks.now()))
+
+    def _is_written(self, student: str) -> bool:
+        """Whether everything that a student handed in is there as a graded notebook."""
+        course = self._course
+        handed, graded = (
+            self._place(step, student) for step in (course.submitted_directory, course.autograded_directory)
+        )
+        names = [f"{name}.ipynb" for name in self.released if (handed / f"{name}.ipynb").exists()]
+        return graded.is_dir() and all((graded / name).is_file() for name in names)
 
     def _known(self) -> bool:
         with self._gradebook() as gradebook:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -254,8 +255,8 @@ def _about_the_file(notebook: Any, name: str) -> Iterator[str]:
 def _about_the_release(notebook: Any, release: Path) -> Iterator[str]:
     """What to say of a notebook of another release; its ids and cells are then restored like anything changed."""
     try:
-        wanted = _ours(read(release))
-    except NotebookError:  # the class's release isn't kept here
+        wanted = _release_as_of(release, release.stat().st_mtime_ns)
+    except (NotebookError, OSError):  # the class's release isn't kept here
         return
     ours = _ours(notebook)
     same_lesson = ours.get("notebook") == wanted.get("notebook")
@@ -264,6 +265,12 @@ def _about_the_release(notebook: Any, release: Path) -> Iterator[str]:
             f"This is another release of {release.name} than the one that is graded. Answers count where the exercise "
             "still exists; `p2v update` brings the present release into a working copy."
         )
+
+
+@lru_cache(maxsize=8)
+def _release_as_of(path: Path, changed: int) -> Mapping[str, Any]:
+    """What a released notebook says of itself, read once for a class. changed: when its file was."""
+    return _ours(read(path))
 
 
 def _about_others(absent: Sequence[str]) -> Iterator[str]:
