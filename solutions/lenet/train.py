@@ -102,11 +102,11 @@ def train_lenet(images: Float[Tensor, "N 1 28 28"], labels: Int[Tensor, "N"], se
         torch.default_generator.manual_seed(seed)
         model = LeNet5().to(images.device)
     optimizer = Adam(model.parameters(), lr=3e-3)
-    epochs = 3
+    epochs = 2
     with tqdm(total=epochs, desc="LeNet-5", unit="epoch", leave=False) as bar:
 
         def on_epoch(epoch: int, train_loss: float, val_loss: float) -> None:
-            optimizer.lr *= 0.4
+            optimizer.lr *= 0.3
             bar.set_postfix(train=f"{train_loss:.3f}", val=f"{val_loss:.3f}")
             bar.update()
 
