@@ -35,7 +35,10 @@ class RefusedError(UserError):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What an instructor asks for. seed: of the cases. again: grade all, changed or not. speed: judge it too."""
+    """What an instructor asks for. seed: of the cases. again: grade all, changed or not.
+
+    speed: the second pass too, which judges speed and long trainings.
+    """
 
     seed: int | None = None
     again: bool = False
@@ -60,7 +63,8 @@ class Run:
 class Result:
     """What came of a sitting. faults: by student and exercise, why it couldn't be judged, never a student's mistake.
 
-    absent: who handed nothing in. judged: how many exercises. not_entered: by student, why.
+    absent: who handed nothing in. judged: how many exercises. waiting: how many are left to a second pass.
+    not_entered: by student, why.
     """
 
     lesson: str
@@ -68,6 +72,7 @@ class Result:
     students: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     judged: int = 0
+    waiting: int = 0
     faults: dict[tuple[str, str], str] = field(default_factory=dict)
     not_entered: dict[str, str] = field(default_factory=dict)
 
@@ -158,10 +163,12 @@ class Grading:
             raise CourseFolderError(f"Nobody has handed in {self._lesson}: nothing to grade.")
         self._look()
         first, second = self._jobs(speed=False), self._jobs(speed=True)
-        if first or second:
+        if first or (second and self._wishes.speed):
             with Cluster(workers, scheduler) as cluster:
                 self._pass(cluster, first, "answers")
-                self._pass(cluster, self._jobs(speed=True), "speed")
+                if self._wishes.speed:
+                    self._pass(cluster, self._jobs(speed=True), "speed")
+        result.waiting = len(self._jobs(speed=True))
         self._enter()
         keep(self._folder, self._lesson, replace(self._run, finished=not result.not_entered))
         return result
@@ -199,7 +206,7 @@ class Grading:
                 handed.source,
                 self._run.seed,
                 fingerprint(item.id for item in due),
-                speed=speed and self._wishes.speed,
+                speed=speed,
                 trust=self._wishes.trust,
             )
             if speed:
@@ -218,7 +225,7 @@ class Grading:
         mark = self._standing(sheet, exercise.id, handed.source)
         if mark is None:
             return 2 if exercise.live else 1
-        return 2 if _waits(mark) and self._wishes.speed else 0
+        return 2 if _waits(mark) else 0
 
     def _standing(self, sheet: Sheet, exercise: str, source: str) -> Mark | None:
         """The mark that an exercise has and keeps in this run."""

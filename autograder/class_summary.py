@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from autograder.marks import FAULT, Mark, Sheet
+from autograder.report.words import counted
 
 if TYPE_CHECKING:
     from autograder.class_grading import Result
@@ -70,6 +71,11 @@ def _remarks(result: Result, sheets: Sequence[Sheet]) -> list[str]:
     if left_out > 0:
         lines.append(f"… and {left_out} more.")
     lines.append(f"{result.judged} answers judged now, {sum(len(sheet.marks) for sheet in sheets)} marks in all.")
+    if result.waiting:
+        lines.append(
+            "Left to the second pass, which judges speed and long trainings: "
+            f"{counted(result.waiting, 'answer')}. To go on: p2v grade {result.lesson}"
+        )
     if result.absent:
         lines.append(f"Nothing handed in: {_named(result.absent)}.")
     reasons: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ def grade(
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:8786.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the cases; a fresh one if left out.")] = None,
     again: Annotated[bool, typer.Option("--all", help="Grade everything again, changed or not.")] = False,
-    timing: Annotated[bool, typer.Option(help="Judge the speed of right answers too.")] = True,
+    timing: Annotated[bool, typer.Option(help="The second pass too, which judges speed and long trainings.")] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Run the answers without a sandbox.")] = False,
     pack: cli_classroom.PackFolder = "",
 ) -> None:

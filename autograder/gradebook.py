@@ -24,7 +24,7 @@ from traitlets import Bool, Integer, Unicode
 
 from autograder import marks, packs, registry, report
 from autograder.grading import TRUSTS, grade, grade_trusting
-from autograder.marks import FAULT, Mark, Sheet
+from autograder.marks import FAULT, WAITING, Mark, Sheet
 from autograder.notebook import METADATA, code_cells
 from autograder.sandbox import protections
 from autograder.slicing import Cell
@@ -75,8 +75,8 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
                     cell.outputs = _outputs("This cell checks no exercise of the course.", "", 0.0)
                     continue
                 mark = self._mark(packs.chosen().applied(exercise), cells, sheet)
-                sheet = sheet.with_mark(mark)
-                faults += [name] * (mark.status == FAULT)
+                sheet = sheet.with_mark(mark) if mark.status != WAITING else sheet
+                faults += [name] * (mark.status in (FAULT, WAITING))
                 cell.outputs = _shown(mark, sheet.lesson, float(cell.metadata.nbgrader["points"]))
         notes = tuple(str(note) for note in record.get("notes", ()))
         if sheet.student:
@@ -180,7 +180,7 @@ def _fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
     )
 
 
-NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", FAULT)
+NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", FAULT, WAITING)
 
 
 def _shown(mark: Mark, lesson: str, worth: float) -> list[Any]:

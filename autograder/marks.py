@@ -21,6 +21,7 @@ from autograder.spec import Exercise, Verdict
 
 FOLDER = Path(".p2v") / "grading"  # in the course folder
 FAULT = "fault"  # the status of a mark where the grading program itself failed
+WAITING = "waiting"  # of one that stands in no sheet: a long training that is yet to be judged
 
 
 @dataclass(frozen=True)
