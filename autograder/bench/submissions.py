@@ -53,6 +53,18 @@ def lesson(name: str) -> Lesson:
     return Lesson(name, released, {path.stem: read(path) for path in paths})
 
 
+def without_trainings(whole: Lesson) -> Lesson:
+    """The lesson without the exercises whose answer is a long training."""
+
+    def rest(notebook: NotebookNode) -> NotebookNode:
+        kept = copy.deepcopy(notebook)
+        kept.cells = [cell for cell in kept.cells if not _trains(cell)]
+        return kept
+
+    released, solved = ({name: rest(item) for name, item in some.items()} for some in (whole.released, whole.solved))
+    return Lesson(whole.name, released, solved)
+
+
 def hand_in(whole: Lesson, number: int, folder: Path, *, demos: bool = True) -> None:
     """Writes what `number` students hand in below `folder`. demos: with the cells that only show something."""
     for student, kind in students(number):
@@ -107,6 +119,11 @@ def _exercise(cell: NotebookNode) -> str:
     """The name of the exercise whose answer belongs in this cell, or ""."""
     ours = _ours(cell)
     return str(ours.get("exercise", "")).rpartition(".")[2] if ours.get("role") == "solution" else ""
+
+
+def _trains(cell: NotebookNode) -> bool:
+    name = _ours(cell).get("exercise")
+    return name is not None and registry.find(name).live
 
 
 def _ours(cell: NotebookNode) -> Mapping[str, str]:

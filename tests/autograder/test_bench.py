@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from autograder.bench import folders, grading, judge_alone, meter, shown, submissions
-from autograder.bench.grading import ANSWERS, BARE, SPEED, WHOLE, Row, Wishes
+from autograder.bench.grading import ANSWERS, BARE, SHORT, SPEED, WHOLE, Row, Wishes
 from autograder.bench.meter import CommandError, Cost
 from autograder.notebook import code_cells, exercise_ids
 from autograder.slicing import defines
@@ -65,6 +65,17 @@ def test_demos_can_be_left_out(lesson, tmp_path):
     assert bare.stat().st_size < whole.stat().st_size
 
 
+def test_trainings_can_be_left_out(lesson):
+    name = "01_lenet_b"
+    whole, short = (
+        submissions.submission("right", item.released[name], item.solved[name], "ada")
+        for item in (lesson, submissions.without_trainings(lesson))
+    )
+    assert "def train_lenet" in text(whole)
+    assert "def train_lenet" not in text(short)
+    assert len(exercise_ids(short)) == len(exercise_ids(whole)) - 1
+
+
 def test_submissions_need_solutions():
     with pytest.raises(submissions.CourseNotFoundError, match="99_none"):
         submissions.lesson("99_none")
@@ -90,6 +101,7 @@ GIB = 1 << 30
 ROWS = [
     Row(WHOLE, 5, 0, (Cost(600, 700, GIB),)),
     Row(BARE, 5, 0, (Cost(300, 350, GIB), Cost(400, 350, GIB), Cost(310, 350, 2 * GIB))),
+    Row(SHORT, 5, 0, (Cost(200, 350, GIB),)),
     Row(ANSWERS, 100, 1, (Cost(300, 290, GIB),)),
     Row(ANSWERS, 100, 2, (Cost(160, 290, GIB),)),
     Row(SPEED, 100, 1, (Cost(1000, 900, GIB),)),
@@ -99,7 +111,8 @@ ROWS = [
 
 def test_targets_are_reckoned_from_the_rows():
     found = {aim.what: aim for aim in grading.targets(ROWS, 500)}
-    assert found[f"{ANSWERS}, 2 workers, times as quick as {BARE}"].found == pytest.approx(62 / 1.6)
+    assert found[f"{ANSWERS}, 2 workers, times as quick as {SHORT}"].found == pytest.approx(40 / 1.6)
+    assert found[f"{SPEED}, 2 workers, times as quick as {BARE}"].found == pytest.approx(62 / 9)
     assert found[f"{ANSWERS}, 2 workers against 1"].reached
     assert not found[f"{SPEED}, 2 workers against 1"].reached
     large = found[f"{ANSWERS}, 500 submissions, 2 workers"]
@@ -110,7 +123,7 @@ def test_targets_are_reckoned_from_the_rows():
 
 
 def test_without_nbgrader_there_is_nothing_to_compare_with():
-    assert all(BARE not in aim.what for aim in grading.targets(ROWS[2:], 0))
+    assert all("nbgrader" not in aim.what for aim in grading.targets(ROWS[3:], 0))
 
 
 def test_the_spread_and_the_most_memory_of_several_runs():
