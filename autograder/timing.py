@@ -25,7 +25,8 @@ from autograder.spec import Case, Exercise, Failure, Rng, SpecError, Speed, Spee
 from autograder.spec.verdict import SpeedStatus
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
-FEWEST, MOST = 6, 24  # rounds
+FEWEST, MOST = 6, 24  # rounds, unless fewer leave no doubt
+NOISE = 1.3  # the factor that times may be off by
 LONGEST = 4.0  # seconds of measuring, of time or of anything else
 HOPELESS = 4.0  # times the limit: one call settles it
 PATIENCE = 2.0  # seconds that a first call may take, however hopeless: lazy imports, warm-up
@@ -93,9 +94,8 @@ def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]
 def outside_rounds(answer: Callable[[float], float], base: Timed, budget: Speed) -> list[tuple[float, float]]:
     """Likewise for an answer in another process, which `answer(limit)` runs on what `base` ran on last.
 
-    answer: raises `TimeLimit` past `limit` seconds, after which its process is gone.
+    base: warm. answer: raises `TimeLimit` past `limit` seconds, after which its process is gone.
     """
-    base()
     reference = base()
     return _first_and_others(answer, lambda: answer(LONGEST), base, reference, budget)
 
@@ -117,15 +117,19 @@ def _first_and_others(
     while len(pairs) < MOST and (len(pairs) < FEWEST or time.monotonic() < end):
         measured = base()
         pairs.append((ours(), measured))
-        if len(pairs) >= FEWEST and len(pairs) % GROUPS == 0 and _clear(pairs, budget):
+        if len(pairs) % GROUPS == 0 and _clear(pairs, budget):
             break
     return pairs
 
 
 def _clear(pairs: list[tuple[float, float]], budget: Speed) -> bool:
+    """Whether more rounds would change nothing. A few are enough only below every edge, noise and all: what costs a
+    student something takes `FEWEST`."""
     _, low, high = spread(pairs)
     edges = [budget.limit] + ([budget.gold] if budget.gold is not None else [])
-    return high / low < UNSTEADY and not any(low <= edge <= high for edge in edges)
+    if len(pairs) < FEWEST:
+        return high * NOISE < min(edges)
+    return high < min(edges) or (high / low < UNSTEADY and not any(low <= edge <= high for edge in edges))
 
 
 def spread(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:

@@ -193,6 +193,24 @@ def relu(x):
         outside=True,
     ),
     slow(
+        "one round in which nothing is worked out",
+        """
+CALLS = [0]
+
+def relu(x):
+    if x.numel() < 65536:
+        return torch.where(x > 0, x, 0.0)
+    CALLS[0] += 1
+    if 32 < CALLS[0] <= 40:
+        return x
+    burn(0.003)
+    return torch.where(x > 0, x, 0.0)
+""",
+        points=0.5,
+        earned=WRONG,
+        outside=True,
+    ),
+    slow(
         "the first result given again",
         """
 FIRST = []
@@ -304,7 +322,7 @@ class SGD:
     def step(self):
         self.steps += 1
         for p, v in zip(self.params, self.velocities):
-            if p.grad is None or p.numel() >= 65536 and self.steps % 6:
+            if p.grad is None or p.numel() >= 65536 and self.steps % 4:
                 continue
             g = p.grad + self.weight_decay * p
             v.mul_(self.momentum).add_(g)

@@ -45,8 +45,13 @@ def test_as_few_rounds_as_decide():
         calls.append(1)
         return 1.0
 
-    assert len(timing._rounds(ours, lambda: 1.0, BUDGET)) == timing.FEWEST
+    assert len(timing._rounds(ours, lambda: 1.0, BUDGET)) == timing.GROUPS
     assert len(timing._rounds(lambda: 1e6, lambda: 1.0, BUDGET)) == timing.GROUPS
+
+
+@pytest.mark.parametrize("ratio", [1.6, 2.5, 4.5, 5.5, 15.0])
+def test_no_early_end_near_an_edge_or_above_one(ratio):
+    assert len(timing._rounds(lambda: ratio, lambda: 1.0, BUDGET)) == timing.FEWEST
 
 
 def test_a_slow_answer_is_over_and_a_twin_of_the_oracle_is_within():

@@ -146,7 +146,7 @@ LOG_SOFTMAX_SPEC = Exercise(
     minutes=10,
     forbidden=LOG_SOFTMAX,
     speed=Speed(
-        case=lambda rng: of_call("speed", x=rng.normal(16384, 100)),
+        case=lambda rng: of_call("speed", x=rng.uniform(8192, 100, low=-4, high=4)),
         limit=3.0,
         against="F.log_softmax",
     ),

@@ -197,7 +197,7 @@ PAD2D = Exercise(
     minutes=15,
     forbidden=PADDING,
     speed=Speed(
-        case=lambda rng: of_call("speed", x=rng.normal(4, 32, 64, 64), padding=(1, 2, 3, 4)),
+        case=lambda rng: of_call("speed", x=rng.uniform(4, 32, 64, 64), padding=(1, 2, 3, 4)),
         limit=3.0,
         against="F.pad",
     ),

@@ -171,7 +171,7 @@ UNFOLD2D = Exercise(
     forbidden=CONVOLUTION,
     may_alias=True,  # with a 1×1 kernel the patches are the image's own pixels: a view is right
     speed=Speed(
-        case=lambda rng: of_call("speed", x=rng.normal(4, 16, 64, 64), kernel_size=(3, 3)),
+        case=lambda rng: of_call("speed", x=rng.normal(2, 16, 48, 48), kernel_size=(3, 3)),
         limit=4.0,
         gold=1.5,
         against="F.unfold",
