@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autograder.sandbox import linux
 
-EVERY = 0.2  # seconds between two looks at the memory
+EVERY, LOOK = 0.1, 3.0  # seconds between two looks at the command, and at its memory
 GRACE = 10.0  # seconds for what the command leaves running
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -27,9 +27,9 @@ class CommandError(RuntimeError):
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, CPU seconds, and the largest sum of resident memory in bytes, seen every 0.2 s.
+    """Seconds on the clock, CPU seconds, and the most memory of all processes in bytes, looked at every 3 s.
 
-    Memory that processes share is in the sum once for each of them, so it is never too small.
+    Of what processes share each counts its part (the kernel's proportional set size).
     """
 
     seconds: float
@@ -40,13 +40,14 @@ class Cost:
 def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Cost:
     """Runs a command and gives its cost. Raises CommandError if it fails."""
     with _adopting(), tempfile.TemporaryFile() as said:
-        others, before, start, peak = _own(), _cpu(), time.monotonic(), 0
+        others, before, start, peak, looked = _own(), _cpu(), time.monotonic(), 0, -LOOK
         process = subprocess.Popen(
             list(command), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
         try:
             while process.poll() is None:
-                peak = max(peak, sum(memory for _, memory in descendants(process.pid)))
+                if time.monotonic() - looked > LOOK:
+                    peak, looked = max(peak, sum(map(memory, descendants(process.pid)))), time.monotonic()
                 time.sleep(EVERY)
             seconds = time.monotonic() - start
         finally:
@@ -60,26 +61,31 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
         return Cost(seconds, _cpu() - before, peak)
 
 
-def descendants(process: int) -> Iterator[tuple[int, int]]:
-    """A process and all that descend from it, each with its resident memory in bytes."""
+def descendants(process: int) -> set[int]:
+    """A process and all that descend from it."""
     found = dict(_processes())
-    wanted, page = {process}, resource.getpagesize()
-    while True:
-        more = {child for child, (parent, _) in found.items() if parent in wanted} - wanted
-        if not more:
-            break
+    wanted = {process}
+    while more := {child for child, parent in found.items() if parent in wanted} - wanted:
         wanted |= more
-    for each in wanted & found.keys():
-        yield each, found[each][1] * page
+    return wanted & found.keys()
 
 
-def _processes() -> Iterator[tuple[int, tuple[int, int]]]:
-    """Every process with its parent and its resident pages."""
+def memory(process: int) -> int:
+    """A process's memory in bytes; of pages that it shares with others, its part."""
+    with contextlib.suppress(OSError):  # it has just ended
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Every process with its parent."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
-            with contextlib.suppress(OSError):  # it has just ended
+            with contextlib.suppress(OSError):
                 fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                yield int(entry.name), (int(fields[1]), int(fields[21]))
+                yield int(entry.name), int(fields[1])
 
 
 @contextmanager
@@ -106,7 +112,7 @@ def _reap(others: Set[int]) -> None:
 
 
 def _own() -> set[int]:
-    return {process for process, _ in descendants(os.getpid())}
+    return descendants(os.getpid())
 
 
 def _cpu() -> float:

@@ -65,7 +65,7 @@ def show(rows: Sequence[Row], aims: Sequence[Target], alone: Sequence[Spent]) ->
         console.print(
             f"As many submissions of each kind: {kinds}. nbgrader grades fewer of them than ours; what a class takes "
             "is taken to grow with its size. Times are from the start of the command to the marks in the gradebook. "
-            "Memory is the largest sum over all processes, and what they share counts in each of them."
+            "Memory is the most of all processes together, looked at every three seconds."
         )
     console.print(f"{machine.described()}; {now()}")
 
