@@ -123,11 +123,8 @@ class CourseFolder:
         """Has nbgrader autograde a student with the marks that are stored. Raises NotEnteredError."""
         with temp_attrs(self._course, assignment_id=self.lesson, student_id=student):
             result = capture_log(Enter(self._course, parent=self._api, released=self.released, force=True))
-        error = str(result.get("error", ""))
-        if "KeyboardInterrupt" in error:
-            raise KeyboardInterrupt
         if not result["success"]:
-            raise NotEnteredError(_reason(f"{result.get('log', '')}\n{error}"))
+            raise NotEnteredError(_reason(result))
         for notebook in self.released:
             sheet = marks.load(self.folder, self.lesson, student, notebook)
             if not sheet.entered:
@@ -153,10 +150,8 @@ class CourseFolder:
         result = self._api.generate_assignment(self.lesson)
         if not result["success"] or not self._known():
             source = self._place(self._course.source_directory, ".")
-            reason = _reason(f"{result.get('log', '')}\n{result.get('error', '')}")
-            raise CourseFolderError(
-                f"{self.lesson} can't be graded: nbgrader makes no assignment of {source}: {reason}"
-            )
+            told = f"{self.lesson} can't be graded: nbgrader makes no assignment of {source}: {_reason(result)}"
+            raise CourseFolderError(told)
 
     def _gradebook(self) -> Any:
         return Gradebook(self._course.db_url, self._course.course_id)
@@ -169,8 +164,18 @@ def _hash(content: bytes, when: bytes) -> str:
     return hashlib.sha256(content + b"\0" + when).hexdigest()[:16]
 
 
-def _reason(log: str) -> str:
-    """The line that says most: the last exception's."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception", "Entry"))]
-    return (errors or lines or ["no reason was given"])[-1]
+def _reason(result: Mapping[str, Any]) -> str:
+    """The line that says most of why nbgrader failed: the last exception in its log, else the one that ended it.
+
+    Raises KeyboardInterrupt where that was it.
+    """
+    if "KeyboardInterrupt" in str(result.get("error")):
+        raise KeyboardInterrupt
+    texts = [str(result.get(part) or "") for part in ("log", "error")]
+    log, error = ([line.strip() for line in text.splitlines() if line.strip()] for text in texts)
+    raised = [[line for line in lines if _names_an_exception(line)] for lines in (log, error)]
+    return next((lines[-1] for lines in (*raised, log, error) if lines), "no reason was given")
+
+
+def _names_an_exception(line: str) -> bool:
+    return line.partition(":")[0].endswith(("Error", "Exception", "Entry"))

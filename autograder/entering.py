@@ -103,7 +103,10 @@ class Enter(Autograde):  # type: ignore[misc]  # nbgrader is untyped
         BaseConverter.convert_single_notebook(self, notebook_filename)
 
     def write_single_notebook(self, output: str, resources: Any) -> None:
-        """Writes a graded notebook, whole or not at all."""
+        """Writes a graded notebook, whole and with its permissions or not at all."""
         about = resources["nbgrader"]
-        folder = Path(self._format_dest(about["assignment"], about["student"]))
-        write_whole(output.encode(), folder / f"{about['notebook']}.ipynb")
+        path = Path(self._format_dest(about["assignment"], about["student"])) / f"{about['notebook']}.ipynb"
+        aside = path.with_suffix(".part")
+        write_whole(output.encode(), aside)
+        aside.chmod(int(str(self.permissions), 8))
+        aside.replace(path)

@@ -60,7 +60,7 @@ def opened(path: Path) -> NotebookNode:
         return well_formed(read(path, outputs=False))
     except NotebookError as error:
         reason = str(error).partition(": ")[2]
-    empty: NotebookNode = new_notebook(metadata={METADATA: {"unreadable": reason}})
+    empty: NotebookNode = new_notebook(metadata={**LANGUAGE, METADATA: {"unreadable": reason}})
     return empty
 
 
