@@ -33,7 +33,7 @@ def test_the_reference_is_accepted():
         ("avg_pool2d = 3", "missing", "not a function"),
         (HEAD + "    raise NotImplementedError()", "unsolved", ""),
         (HEAD + "    import os; os._exit(0)", "not yet", "ended its own process"),
-        (HEAD + "    import ctypes; ctypes.string_at(0)", "not yet", "segmentation fault"),
+        (HEAD + "    import faulthandler; faulthandler._read_null()", "not yet", "segmentation fault"),
         (HEAD + "    return avg_pool2d(x, 2)", "not yet", "calls itself without end"),
         (HEAD + "    raise ValueError('mine')", "not yet", "ValueError: mine"),
         (HEAD + "    return bytearray(10**11)", "not yet", "MemoryError"),
