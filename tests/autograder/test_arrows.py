@@ -1,6 +1,8 @@
 """Who may import whom (ARCHITECTURE.md)."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,15 @@ def test_only_notebooks_lie_where_nbgrader_looks():
     files = [path for path in (ROOT / "solutions" / "notebooks").rglob("*") if path.is_file()]
     assert files
     assert {path.suffix for path in files if ".ipynb_checkpoints" not in path.parts} == {".ipynb"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
+def test_where_answers_are_forked_nothing_is_known_of_checks_and_references():
+    """What the zygote holds, an answer finds: every child is a copy of it."""
+    listing = "import sys, autograder.sandbox.zygote; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-I", "-c", listing], capture_output=True, text=True, check=True)
+    known = done.stdout.split()
+    assert "autograder.sandbox.child" in known
+    secret = ("registry", "exercises", "judge", "compare", "diagnose", "references", "packs", "marks", "gradebook")
+    never = ("solutions", "tests", "p2v_data", "nbgrader", *(f"autograder.{name}" for name in secret))
+    assert not [name for name in known if any(name == item or name.startswith(f"{item}.") for item in never)]
