@@ -6,6 +6,7 @@ The text comes from a student, and parsers have been crashed before: not in the 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from autograder.slicing import Cell
 from autograder.spec import Exercise
 
 LONGEST = 30.0  # seconds on the clock
+WORD = re.compile(r"\w+")
 
 
 def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str, Sequence[Cell]]:
@@ -26,7 +28,9 @@ def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str,
     Where that doesn't work (a text that stops the parser), all cells: then each exercise's own process cuts them.
     """
     whole = {exercise.id: cells for exercise in exercises}
-    asked = [(item.id, item.name, [need.partition(".")[2] for need in item.needs]) for item in exercises]
+    words = set(WORD.findall("\n".join(cell.source for cell in cells)))
+    here = [item for item in exercises if item.name in words]
+    asked = [(item.id, item.name, [need.partition(".")[2] for need in item.needs]) for item in here]
     given = [(cell.place, cell.source) for cell in cells]
     job = {"slice": asked, "cells": given, "memory": MEMORY, "lent": {}, "timed": False}
     server = running_zygote().sealed(seals((), ()))
@@ -38,7 +42,7 @@ def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str,
             if wire.decode_reply(channel.receive(lambda: time.monotonic() > end, wire.MOST_BYTES)) != "confined":
                 return whole
             reply = wire.decode(channel.receive(lambda: time.monotonic() > end, wire.MOST_BYTES), kinds=())
-            return {**whole, **{item.id: _checked(reply[item.id], cells) for item in exercises}}
+            return {**whole, **{item.id: _checked(reply[item.id], cells) for item in here}}
         except (Ended, Overdue, TooLong, wire.WireError, KeyError, TypeError, ValueError, AttributeError):
             return whole
         finally:
