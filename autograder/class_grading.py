@@ -20,7 +20,6 @@ from autograder import class_summary, marks, packs
 from autograder.cluster import Cluster, Job, Outcome, fingerprint
 from autograder.course_folder import CourseFolder, CourseFolderError, Handed, NotEnteredError
 from autograder.files import write_whole
-from autograder.gradebook import OUR_FAULT
 from autograder.marks import FAULT, Mark, Sheet
 from autograder.sandbox import protections
 from autograder.spec import Exercise, Verdict
@@ -258,19 +257,8 @@ class Grading:
 
     def _fault(self, outcome: Outcome, job: Job) -> Mark:
         [exercise] = [item for item in self._course.exercises(job.notebook) if item.id == outcome.exercise]
-        return Mark(
-            exercise.id,
-            points=0.0,
-            max_points=float(exercise.points),
-            status=FAULT,
-            problem=outcome.fault,
-            seed=job.seed,
-            sandboxed=not job.trust,
-            source=job.source,
-            spec=marks.spec_hash(exercise.id),
-            judge=marks.judge_version(),
-            text=f"{exercise.id}: {OUR_FAULT}",
-        )
+        found = marks.fault(exercise, job.source, sandboxed=not job.trust)
+        return replace(found, problem=outcome.fault, seed=job.seed)
 
     def _enter(self) -> None:
         """Has nbgrader enter whatever it hasn't got yet, student by student; one that fails stops no other."""

@@ -30,10 +30,6 @@ from autograder.sandbox import protections
 from autograder.slicing import Cell
 from autograder.spec import Exercise
 
-OUR_FAULT = (
-    "the grading program failed on this exercise, which is no fault of yours. "
-    "It counts 0 until your instructor has looked at it."
-)
 TRUSTED = "Graded without a sandbox: the instructor trusted this submission."
 COURSE = Path()  # nbgrader works in the course folder
 
@@ -99,7 +95,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
             mark = marks.mark_of(verdict, exercise, source=source, sandboxed=not self.trust, timed=True)
         except Exception:
             self.log.exception("The judge itself failed on %s; look at this submission yourself.", exercise.id)
-            return _fault(exercise, source, sandboxed=not self.trust)
+            return marks.fault(exercise, source, sandboxed=not self.trust)
         self.log.info("%s", report.one_line(verdict))
         return mark
 
@@ -163,21 +159,6 @@ def _sheet(resources: Any) -> Sheet:
     if about is None:
         return Sheet("", "", "")
     return marks.load(COURSE, about["assignment"], about["student"], about["notebook"])
-
-
-def _fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
-    return Mark(
-        exercise.id,
-        points=0.0,
-        max_points=float(exercise.points),
-        status=FAULT,
-        sandboxed=sandboxed,
-        source=source,
-        spec=marks.spec_hash(exercise.id),
-        judge=marks.judge_version(),
-        when=marks.now(),
-        text=f"{exercise.id}: {OUR_FAULT}",
-    )
 
 
 NOTHING_TO_REPRODUCE = ("accepted", "unsolved", "missing", FAULT, WAITING)

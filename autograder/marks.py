@@ -22,6 +22,10 @@ from autograder.spec import Exercise, Verdict
 FOLDER = Path(".p2v") / "grading"  # in the course folder
 FAULT = "fault"  # the status of a mark where the grading program itself failed
 WAITING = "waiting"  # of one that stands in no sheet: a long training that is yet to be judged
+OUR_FAULT = (
+    "the grading program failed on this exercise, which is no fault of yours. "
+    "It counts 0 until your instructor has looked at it."
+)
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,22 @@ def spec_hash(exercise_id: str) -> str:
 def judge_version() -> str:
     """The version of this program."""
     return version("pixels-to-voxels")
+
+
+def fault(exercise: Exercise, source: str, *, sandboxed: bool) -> Mark:
+    """The mark where the grading program itself failed: nothing yet, and no mistake of the student's."""
+    return Mark(
+        exercise.id,
+        points=0.0,
+        max_points=float(exercise.points),
+        status=FAULT,
+        sandboxed=sandboxed,
+        source=source,
+        spec=spec_hash(exercise.id),
+        judge=judge_version(),
+        when=now(),
+        text=f"{exercise.id}: {OUR_FAULT}",
+    )
 
 
 def stored(sheet: Sheet, exercise_id: str, source: str) -> Mark | None:

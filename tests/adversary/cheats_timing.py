@@ -24,6 +24,22 @@ def slow(name: str, source: str, **more: object) -> Cheat:
     return Cheat(name, "lenet.relu", SLOW + CLOCK + source, timed=True, **more)  # type: ignore[arg-type]
 
 
+def keeping(seconds: float) -> str:
+    """Works everything out once, at a cost, and remembers it by the numbers it was given."""
+    return f"""
+KEPT = {{}}
+
+def relu(x):
+    key = (x.shape, *x.flatten()[:16].tolist())
+    if x.numel() < 65536:
+        return torch.where(x > 0, x, 0.0)
+    if key not in KEPT:
+        burn({seconds})
+        KEPT[key] = torch.where(x > 0, x, 0.0)
+    return KEPT[key].clone()
+"""
+
+
 CHEATS = (
     slow("no trick at all", "def relu(x):\n    burn()\n    return torch.where(x > 0, x, 0.0)\n"),
     slow(
@@ -144,34 +160,12 @@ def relu(x):
     ),
     slow(
         "results kept by what was asked",
-        """
-KEPT = {}
-
-def relu(x):
-    key = (x.shape, *x.flatten()[:16].tolist())
-    if x.numel() < 65536:
-        return torch.where(x > 0, x, 0.0)
-    if key not in KEPT:
-        burn(0.1)
-        KEPT[key] = torch.where(x > 0, x, 0.0)
-    return KEPT[key].clone()
-""",
+        keeping(0.1),
         outside=True,
     ),
     slow(
         "one call of many worked out",
-        """
-KEPT = {}
-
-def relu(x):
-    key = (x.shape, *x.flatten()[:16].tolist())
-    if x.numel() < 65536:
-        return torch.where(x > 0, x, 0.0)
-    if key not in KEPT:
-        burn(0.004)
-        KEPT[key] = torch.where(x > 0, x, 0.0)
-    return KEPT[key].clone()
-""",
+        keeping(0.004),
         outside=True,
     ),
     slow(

@@ -9,7 +9,8 @@ import sys
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import gradebook
-from autograder.gradebook import OUR_FAULT, JudgeExercises
+from autograder.gradebook import JudgeExercises
+from autograder.marks import OUR_FAULT
 
 
 def checked(name):
