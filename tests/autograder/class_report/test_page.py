@@ -23,38 +23,14 @@ from tests.autograder.class_samples import (
     A,
     B,
     Report,
-    gradebook,
     keep,
     mark,
     near,
     report_on,
     right,
     rows_of,
-    small_class,
     timing,
 )
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    return small_class(tmp_path_factory.mktemp("class"))
-
-
-@pytest.fixture(scope="module")
-def written(course):
-    return class_report.write(course, LESSON)
-
-
-@pytest.fixture(scope="module")
-def page(written):
-    return Report(written.page.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    path = tmp_path_factory.mktemp("book") / "gradebook.db"
-    gradebook(path)
-    return path
 
 
 def test_marks_by_student_and_exercise(page):

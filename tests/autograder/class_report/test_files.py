@@ -26,8 +26,6 @@ from tests.autograder.class_samples import (
     ZEROES,
     A,
     B,
-    Report,
-    gradebook,
     hand_in,
     keep,
     mark,
@@ -35,7 +33,6 @@ from tests.autograder.class_samples import (
     report_on,
     right,
     rows_of,
-    small_class,
 )
 
 SETTINGS = """
@@ -47,28 +44,6 @@ configure(c, course_id="autumn", release="given")
 
 def p2v(*words):
     return CliRunner().invoke(cli.app, ["class-report", *map(str, words)])
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    return small_class(tmp_path_factory.mktemp("class"))
-
-
-@pytest.fixture(scope="module")
-def written(course):
-    return class_report.write(course, LESSON)
-
-
-@pytest.fixture(scope="module")
-def page(written):
-    return Report(written.page.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    path = tmp_path_factory.mktemp("book") / "gradebook.db"
-    gradebook(path)
-    return path
 
 
 def test_csv_files(written):
