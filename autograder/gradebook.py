@@ -66,7 +66,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 name = cell.metadata.nbgrader["grade_id"]
-                exercise = _as_asked(name, packs.chosen().digest)
+                exercise = by_grade_id().get(name)
                 if exercise is None:
                     cell.outputs = _outputs("This cell checks no exercise of the course.", "", 0.0)
                     continue
@@ -139,13 +139,6 @@ def _say_once(log: logging.Logger, text: str) -> None:
 def by_grade_id() -> dict[str, Exercise]:
     """Exercises by the ids that weaving gives their check cells."""
     return {f"check-{item.id.replace('.', '-')}": item for item in registry.all_exercises()}
-
-
-@cache
-def _as_asked(grade_id: str, pack: str) -> Exercise | None:
-    """The exercise of a check cell, as this class is graded on it. pack: the case pack's digest."""
-    exercise = by_grade_id().get(grade_id)
-    return None if exercise is None else packs.chosen().applied(exercise)
 
 
 def _record(notebook: Any) -> Mapping[str, Any]:

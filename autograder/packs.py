@@ -53,6 +53,7 @@ class Pack:
     exercises: Rooms = field(default_factory=dict)
     cases: Mapping[str, Cases] = field(default_factory=dict)
     digest: str = ""
+    _applied: dict[str, tuple[Exercise, Exercise]] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def load(folder: Path | str) -> Pack:
@@ -89,14 +90,22 @@ class Pack:
         One that isn't asked keeps its points, since an exercise has at least one: ask `asks` first.
         """
         own = self.cases.get(exercise.id)
-        changed = replace(exercise, points=self.points_of(exercise) or exercise.points)
-        return changed if own is None else replace(changed, cases=_both(exercise.cases, own))
+        before, found = self._applied.get(exercise.id, (None, exercise))
+        if before is not exercise:  # always the same object, so that what is worked out for it can be kept
+            own = self.cases.get(exercise.id)
+            found = replace(exercise, points=self.points_of(exercise) or exercise.points)
+            found = found if own is None else replace(found, cases=_both(exercise.cases, own))
+            self._applied[exercise.id] = exercise, found
+        return found
+
+
+NO_PACK = Pack()
 
 
 def chosen(folder: Path | str = "") -> Pack:
     """The pack in `folder`, else in the one that P2V_PACK names, else an empty one. Raises PackError."""
     named = str(folder) or os.environ.get(VARIABLE, "").strip()
-    return _loaded(str(Path(named).expanduser().resolve())) if named else Pack()
+    return _loaded(str(Path(named).expanduser().resolve())) if named else NO_PACK
 
 
 def use(folder: Path | str, *, if_none: bool = False) -> Pack:

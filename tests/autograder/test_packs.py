@@ -79,6 +79,18 @@ def test_an_exercise_without_private_cases_keeps_its_own(folder):
     assert Pack().applied(linear) == linear
 
 
+def test_a_packs_weights_count_once_and_give_the_same_exercise_each_time(folder):
+    """So that what is expected of its cases is worked out once for a class."""
+    linear, relu = registry.find("lenet.linear"), registry.find("lenet.relu")
+    pack = Pack.load(folder)
+    assert pack.applied(linear) is pack.applied(linear)
+    assert pack.applied(linear).points == round(2.5 * linear.points)
+    faster = replace(relu, time_limit=0.5)
+    assert pack.applied(faster).time_limit == 0.5
+    assert pack.applied(relu).time_limit == relu.time_limit
+    assert packs.chosen().applied(relu) is packs.chosen().applied(relu)
+
+
 def test_the_pack_is_found_by_option_then_by_variable(folder, monkeypatch):
     monkeypatch.delenv(packs.VARIABLE, raising=False)
     assert packs.chosen() == Pack()

@@ -122,3 +122,13 @@ def test_without_protection_nothing_is_judged_unless_it_is_trusted(folder, monke
     assert found.words.count(gradebook.TRUSTED) == 2
     assert not any(mark.sandboxed for mark in marks.load(folder, *WHERE).marks.values())
     assert found.notebook.metadata.pixels_to_voxels.sandboxed is False
+
+
+def test_a_packs_weight_counts_once(folder, tmp_path, monkeypatch):
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "pack.toml").write_text('name = "autumn"\n\n[weights]\n"lenet.relu" = 3.0\n')
+    monkeypatch.setenv("P2V_PACK", str(pack))
+    again(folder, monkeypatch)
+    mark = marks.load(folder, *WHERE).marks["lenet.relu"]
+    assert mark.points == mark.max_points == 3 * registry.find("lenet.relu").points
