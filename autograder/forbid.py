@@ -10,6 +10,7 @@ import ast
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +23,17 @@ from autograder.spec import Line
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether a dotted or operator name, or a package that holds it, is among the patterns."""
+    return _matches(name, tuple(patterns))
+
+
+@lru_cache(maxsize=1 << 14)  # every operator of an answer is asked about, thousands of times the same few
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
+
+
+@lru_cache(maxsize=1 << 14)
+def _name(function: Any) -> str:
+    return str(resolve_name(function) or getattr(function, "__name__", function))
 
 
 class Watch:
@@ -61,16 +72,12 @@ class _Functions(TorchFunctionMode):
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self._watch = watch
-        self._names: dict[Any, str] = {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         if self._watch.patterns:
-            name = self._names.get(func)
-            if name is None:
-                name = self._names[func] = resolve_name(func) or getattr(func, "__name__", str(func))
-            self._watch.see(name)
+            self._watch.see(_name(func))
         return func(*args, **(kwargs or {}))
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from autograder import registry
 from autograder.judge import Paper, judge, with_speed
 from autograder.sandbox import stopwatch
-from autograder.sandbox.slicer import slices
+from autograder.sandbox.slicer import Slice, slices
 from autograder.sandbox.worker import SandboxWorker
 from autograder.slicing import Cell
-from autograder.spec import Exercise, Verdict
+from autograder.spec import Exercise, Failure, Trace, Verdict
 from autograder.timing import one_thread
 from autograder.worker import Worker
 
@@ -50,19 +50,23 @@ def grade(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
 def correctness(exercise: Exercise, cells: Sequence[Cell], *, seed: int) -> Verdict:
     """The verdict without the speed, which is the second half of `grade`: a right answer stays "right"."""
     start = time.perf_counter()
-    with one_thread(), SandboxWorker(exercise, _cut(exercise, tuple(cells))) as worker:
+    cut = _cut(exercise, tuple(cells))
+    if cut.unsolved is not None:
+        nothing = Trace(failure=Failure("unsolved", "", (cut.unsolved,)))
+        return judge(exercise, lambda _: nothing, seed=seed, paper=_paper(exercise, seed))
+    with one_thread(), SandboxWorker(exercise, cut.cells) as worker:
         paper = _paper(exercise, seed)
         verdict = judge(exercise, worker.run, seed=seed, run_stages=worker.run_stages, paper=paper)
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
-def _cut(exercise: Exercise, cells: tuple[Cell, ...]) -> Sequence[Cell]:
+def _cut(exercise: Exercise, cells: tuple[Cell, ...]) -> Slice:
     """The cells that the exercise needs. A notebook is cut once for all exercises of its lesson."""
-    return _slices_of(cells, exercise.lesson).get(exercise.id, cells)
+    return _slices_of(cells, exercise.lesson).get(exercise.id) or Slice(cells)
 
 
 @lru_cache(maxsize=MOST_NOTEBOOKS)
-def _slices_of(cells: tuple[Cell, ...], lesson: str) -> Mapping[str, Sequence[Cell]]:
+def _slices_of(cells: tuple[Cell, ...], lesson: str) -> Mapping[str, Slice]:
     return slices(registry.exercises(lesson), cells)
 
 
@@ -84,4 +88,4 @@ def with_speed_judged(exercise: Exercise, cells: Sequence[Cell], verdict: Verdic
     """The verdict on a right answer, completed by its speed; any other verdict as it is."""
     if verdict.status != "right":
         return verdict
-    return with_speed(exercise, verdict, stopwatch.speed_of(exercise, _cut(exercise, tuple(cells)), verdict.seed))
+    return with_speed(exercise, verdict, stopwatch.speed_of(exercise, _cut(exercise, tuple(cells)).cells, verdict.seed))

@@ -147,10 +147,10 @@ def needed(cells: Iterable[Cell], name: str, *, given: Iterable[str] = ()) -> li
     return [notebook.every[index] for index in sorted(kept)]
 
 
-def reduced(cells: Sequence[Cell], name: str, *, given: Iterable[str] = ()) -> list[Cell]:
-    """The cells with all lines blanked but those that the definition of `name` needs: they define the same."""
+def reduced(cells: Sequence[Cell], found: Iterable[Statement]) -> list[Cell]:
+    """The cells with all lines blanked but those of the statements that are needed: they define the same."""
     spans: dict[Cell, set[int]] = {}
-    for item in needed(cells, name, given=given):
+    for item in found:
         first, last = first_line(item.node), item.node.end_lineno or item.node.lineno
         spans.setdefault(item.cell, set()).update(range(first - 1, last))
     return [_only(cell, spans) for cell in cells]

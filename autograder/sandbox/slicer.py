@@ -9,6 +9,7 @@ import contextlib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from autograder import wire
@@ -16,18 +17,26 @@ from autograder.sandbox.channel import Ended, Overdue, TooLong
 from autograder.sandbox.parent import running_zygote
 from autograder.sandbox.worker import MEMORY, seals
 from autograder.slicing import Cell
-from autograder.spec import Exercise
+from autograder.spec import Exercise, Line
 
 LONGEST = 30.0  # seconds on the clock
 WORD = re.compile(r"\w+")
 
 
-def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str, Sequence[Cell]]:
+@dataclass(frozen=True)
+class Slice:
+    """What an exercise needs of a notebook. unsolved: where its stub gives up, if it is still as it was released."""
+
+    cells: Sequence[Cell]
+    unsolved: Line | None = None
+
+
+def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str, Slice]:
     """By exercise id, the cells that its answer needs, with everything else blanked and the line numbers kept.
 
     Where that doesn't work (a text that stops the parser), all cells: then each exercise's own process cuts them.
     """
-    whole = {exercise.id: cells for exercise in exercises}
+    whole = {exercise.id: Slice(cells) for exercise in exercises}
     words = set(WORD.findall("\n".join(cell.source for cell in cells)))
     here = [item for item in exercises if item.name in words]
     asked = [(item.id, item.name, [need.partition(".")[2] for need in item.needs]) for item in here]
@@ -49,9 +58,10 @@ def slices(exercises: Sequence[Exercise], cells: Sequence[Cell]) -> Mapping[str,
             server.end(process)
 
 
-def _checked(reply: Any, cells: Sequence[Cell]) -> list[Cell]:
+def _checked(reply: Any, cells: Sequence[Cell]) -> Slice:
     """The reduced cells, if they are that: the cells in their order, each line as it was or blank."""
-    found = [Cell(str(place), str(source)) for place, source in reply]
+    parts, stub = reply
+    found = [Cell(str(place), str(source)) for place, source in parts]
     for before, after in zip(cells, found, strict=True):
         lines = before.source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         kept = after.source.split("\n")
@@ -59,4 +69,10 @@ def _checked(reply: Any, cells: Sequence[Cell]) -> list[Cell]:
             raise ValueError("these are not the notebook's cells")
         if any(line.strip() not in ("", "pass", lines[number].strip()) for number, line in enumerate(kept)):
             raise ValueError("these are not the notebook's lines")
-    return [cell for cell in found if cell.source]
+    return Slice([cell for cell in found if cell.source], None if stub is None else _line(stub, found))
+
+
+def _line(stub: tuple[str, int], cells: Sequence[Cell]) -> Line:
+    place, number = stub
+    [cell] = [cell for cell in cells if cell.place == place]
+    return Line(place, number, cell.source.split("\n")[number - 1].strip())
