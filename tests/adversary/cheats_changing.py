@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adversary.cheat import Cheat, attempt
+from tests.adversary.cheat import BY_CTYPES, Cheat, attempt
 
 
 def on_a_copy(name: str, body: str, **more: object) -> Cheat:
@@ -27,6 +27,17 @@ return True
     on_a_copy("marks' owner changed", "os.chown(path, os.getuid(), os.getgid())\nreturn True"),
     on_a_copy("marks' times changed", "os.utime(path, (1, 1))\nreturn True"),
     on_a_copy("marks' labels changed", "os.setxattr(path, 'user.p2v', b'1')\nreturn True"),
+    on_a_copy(
+        "marks' labels changed by a call of Linux 6.13",
+        """
+import ctypes, struct
+value = ctypes.create_string_buffer(b"1")
+given = struct.pack("<QII", ctypes.addressof(value), 1, 0)
+return ctypes.CDLL(None).syscall(463, -100, path.encode(), 0, b"user.p2v", given, len(given)) == 0
+""",
+        exercise=BY_CTYPES,
+        outside=False,
+    ),
     on_a_copy("marks renamed", "os.rename(path, path + '.old')\nos.rename(path + '.old', path)\nreturn True"),
     on_a_copy("marks linked", "os.link(path, path + '.link')\nreturn True"),
     on_a_copy("marks written by numpy", "import numpy\nnumpy.save(path + '.npy', numpy.zeros(1))\nreturn True"),
