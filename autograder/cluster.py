@@ -26,7 +26,7 @@ from autograder.marks import Mark
 from autograder.sandbox import protections
 from autograder.sandbox.parent import SandboxError
 from autograder.slicing import Cell
-from autograder.spec import Exercise, Verdict
+from autograder.spec import Exercise, Verdict, of_call
 from autograder.worker import Worker
 from p2v_data import UserError
 
@@ -133,7 +133,8 @@ def _trusting(exercise: Exercise, job: Job) -> Verdict:
 
 def _light(verdict: Verdict) -> Verdict:
     """A right answer's verdict without the data of its cases, which nobody asks for any more."""
-    results = (replace(item, case=replace(item.case, inputs={}, expect={})) for item in verdict.results)
+    bare = (replace(of_call(item.case.name), hidden=item.case.hidden) for item in verdict.results)
+    results = (replace(item, case=case) for item, case in zip(verdict.results, bare, strict=True))
     return replace(verdict, results=tuple(results))
 
 

@@ -6,10 +6,11 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import nbgrader.api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 from nbgrader.utils import capture_log, temp_attrs
@@ -121,7 +122,8 @@ class CourseFolder:
 
     def enter(self, student: str) -> None:
         """Has nbgrader autograde a student with the marks that are stored. Raises NotEnteredError."""
-        with temp_attrs(self._course, assignment_id=self.lesson, student_id=student):
+        course = temp_attrs(self._course, assignment_id=self.lesson, student_id=student)
+        with course, temp_attrs(nbgrader.api, create_engine=_same_engine):
             result = capture_log(Enter(self._course, parent=self._api, released=self.released, force=True))
         if not result["success"]:
             raise NotEnteredError(_reason(result))
@@ -158,6 +160,10 @@ class CourseFolder:
 
     def _place(self, step: str, student: str) -> Path:
         return Path(self._course.format_path(step, student, self.lesson))
+
+
+# nbgrader connects 13 times for a student, and each time would put the same queries into SQL anew.
+_same_engine = lru_cache(maxsize=4)(nbgrader.api.create_engine)
 
 
 def _hash(content: bytes, when: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -186,7 +186,9 @@ def path_of(course: Path, lesson: str, student: str, notebook: str) -> Path:
 
 def save(course: Path, sheet: Sheet) -> None:
     """Writes a sheet, whole or not at all."""
-    text = json.dumps(asdict(sheet), ensure_ascii=False, indent=1)
+    plain = {key: vars(mark) for key, mark in sheet.marks.items()}
+    history = {key: [vars(mark) for mark in marks] for key, marks in sheet.history.items()}
+    text = json.dumps({**vars(sheet), "marks": plain, "history": history}, ensure_ascii=False)
     write_whole(text.encode(), path_of(course, sheet.lesson, sheet.student, sheet.notebook))
 
 

@@ -26,6 +26,7 @@ DTYPES = {
     )
 }
 DEEPEST = 60
+MOST_AXES = 64  # of a tensor
 MOST_BYTES = 256 << 20  # of an answer's outputs
 LONGEST_TREE = 8 << 20  # bytes of them that are not in tensors
 _LENGTH = struct.Struct("<I")
@@ -186,8 +187,8 @@ class _Reader:
             if tree["object"] not in self._kinds:
                 raise WireError(f"no {tree['object']!r} is expected here")
             made = KINDS[tree["object"]](**{str(k): self.value(item, depth + 1) for k, item in tree["fields"].items()})
-            if isinstance(made, Opaque) and not isinstance(made.type_name, str):
-                raise WireError("a type's name is no text")
+            if isinstance(made, Opaque) and not (isinstance(made.type_name, str) and len(made.type_name) <= LONGEST_NAME):
+                raise WireError("a type's name is no text, or a long one")
             return made
         ((tag, body),) = tree.items()
         if tag == "tensor":
@@ -201,6 +202,8 @@ class _Reader:
         raise WireError(f"unknown tag {tag!r}")
 
     def _tensor(self, header: dict[str, Any]) -> Tensor:
+        if len(header["shape"]) > MOST_AXES:
+            raise WireError(f"a tensor has more than {MOST_AXES} axes")
         dtype, shape, order = DTYPES[header["dtype"]], [int(n) for n in header["shape"]], header["order"]
         size = math.prod(shape) * torch.empty((), dtype=dtype).element_size()
         if size != header["bytes"] or any(n < 0 for n in shape) or sorted(order) != list(range(len(shape))):
