@@ -119,14 +119,15 @@ class Comparison:
     def _elements(self, expected: Tensor, got: Tensor, path: str) -> Mismatch | None:
         if expected.numel() == 0:
             return None
-        one, other = expected.to(torch.float64), got.to(torch.float64)
-        difference = (one - other).abs_()
+        exact = torch.complex128 if expected.is_complex() else torch.float64
+        one, other = expected.to(exact), got.to(exact)
+        difference = (one - other).abs()
         if not math.isfinite(difference.max()):  # masks are slow, and seldom needed
             difference[one == other] = 0.0  # equal infinities
             if self._lenient:
                 difference[one.isnan() & other.isnan()] = 0.0
             difference = difference.nan_to_num(nan=math.inf)
-        floating = expected.dtype.is_floating_point
+        floating = expected.is_floating_point() or expected.is_complex()
         allowed = self._allowed(path, torch.finfo(expected.dtype).eps, _scale(one)) if floating else 0.0
         count = int((difference > allowed).sum())
         if count == 0:
@@ -156,7 +157,7 @@ def _element_mismatch(
 ) -> Mismatch:
     worst = int(difference.argmax())
     where = tuple(int(index) for index in torch.unravel_index(torch.tensor(worst), expected.shape))
-    bad = int((~got.isfinite()).sum()) if got.dtype.is_floating_point else 0
+    bad = int((~got.isfinite()).sum())
     kind: MismatchKind = "nonfinite" if bad and bool(expected.isfinite().all()) else "value"
     if kind == "nonfinite":
         message = f"{bad} of {got.numel()} values are NaN or infinite"

@@ -126,7 +126,7 @@ def decode_reply(message: bytes) -> Trace | Failure | str:
     raise WireError(f"no {type(reply).__name__} is expected here")
 
 
-LONGEST_WORD, LONGEST_TEXT, MOST_NAMES = 40, 2000, 100
+LONGEST_WORD, LONGEST_NAME, LONGEST_TEXT, MOST_NAMES = 40, 200, 2000, 100
 
 
 def _checked_trace(trace: Trace) -> Trace:
@@ -163,6 +163,10 @@ def _are(values: Any, kind: type) -> bool:
     return few and all(isinstance(value, kind) for value in values)
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_NAME
+
+
 def _writable(text: str) -> str:
     """Text that a file can hold: half a pair of surrogates is none."""
     return text.encode("utf-8", "replace").decode()
@@ -187,8 +191,8 @@ class _Reader:
             if tree["object"] not in self._kinds:
                 raise WireError(f"no {tree['object']!r} is expected here")
             made = KINDS[tree["object"]](**{str(k): self.value(item, depth + 1) for k, item in tree["fields"].items()})
-            if isinstance(made, Opaque) and not (isinstance(made.type_name, str) and len(made.type_name) <= LONGEST_NAME):
-                raise WireError("a type's name is no text, or a long one")
+            if isinstance(made, Opaque) and not _is_name(made.type_name):
+                raise WireError("a type's name is no text, or endless")
             return made
         ((tag, body),) = tree.items()
         if tag == "tensor":

@@ -18,7 +18,17 @@ def differ(expected, got, rule=STRICT):
 
 @pytest.mark.parametrize(
     "value",
-    [torch.tensor([1.0, -2.0]), torch.zeros(0, 3), torch.tensor([math.inf, -math.inf, 1.0]), 3, 2.5, True, None, "a"],
+    [
+        torch.tensor([1.0, -2.0]),
+        torch.zeros(0, 3),
+        torch.tensor([math.inf, -math.inf, 1.0]),
+        torch.tensor([1 + 2j]),
+        3,
+        2.5,
+        True,
+        None,
+        "a",
+    ],
 )
 def test_a_value_equals_itself(value):
     assert differ(value, value) is None
@@ -35,6 +45,8 @@ def test_a_value_equals_itself(value):
         (torch.ones(2), torch.tensor([1.0, math.nan]), "nonfinite"),
         (torch.ones(2), torch.tensor([1.0, math.inf]), "nonfinite"),
         (torch.ones(2), torch.tensor([1.0, 1.1]), "value"),
+        (torch.tensor([1 + 2j]), torch.tensor([1 - 9j]), "value"),
+        (torch.tensor([1 + 2j]), torch.tensor([complex(1, math.nan)]), "nonfinite"),
         ((1, 2), (1, 2, 3), "length"),
         ({"a": 1}, {"b": 1}, "keys"),
         (1, True, "type"),
@@ -61,7 +73,7 @@ def test_nested_places_have_a_path():
     assert differ((1, {"a": torch.ones(1)}), (1, {"a": torch.zeros(1)})).path == "out[1]['a']"
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.float32, torch.float64])
 def test_rounding_passes_and_ten_times_more_does_not(dtype):
     eps = torch.finfo(dtype).eps
     value = torch.tensor([100.0, 1.0], dtype=dtype)

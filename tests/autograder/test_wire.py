@@ -94,6 +94,8 @@ def test_damaged_bytes_raise_wire_errors_only():
         '{"object": "Path", "fields": {}}',
         '{"tensor": {"dtype": "float32", "shape": [4], "order": [0], "bytes": 4}}',
         '{"tensor": {"dtype": "float32", "shape": [-1], "order": [0], "bytes": -4}}',
+        f'{{"tensor": {{"dtype": "int8", "shape": {[1] * 999}, "order": {[*range(999)]}, "bytes": 1}}}}',
+        f'{{"object": "Opaque", "fields": {{"type_name": "{"x" * 999}"}}}}',
         '{"what": 1}',
         "[" * 100 + "]" * 100,
     ],
