@@ -121,12 +121,11 @@ class ForkServer:
 
 
 class Zygote(ForkServer):
-    """A running zygote; the `number`th of this judge."""
+    """A running zygote."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         super().__init__(ours, "the process that answers' processes come from")
-        self.number = number
         self._sealed: OrderedDict[bytes, tuple[ForkServer, int]] = OrderedDict()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         command = [sys.executable, "-I", "-m", "autograder.sandbox.zygote", str(theirs.fileno())]
@@ -202,7 +201,7 @@ class Zygote(ForkServer):
 
 @cache
 def _zygote_of(judge: int, attempt: int) -> Zygote:
-    return Zygote(attempt)
+    return Zygote()
 
 
 def running_zygote() -> Zygote:

@@ -7,22 +7,26 @@ the sibling.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import torch
 
 from autograder import calibration, timing, wire
 from autograder.failures import TimeLimit
 from autograder.judge import compare_outputs, expected_outputs
-from autograder.sandbox.parent import SandboxError, cpu_seconds, running_zygote
+from autograder.sandbox.channel import Ended, Overdue
+from autograder.sandbox.parent import SandboxError, Zygote, cpu_seconds, running_zygote
 from autograder.sandbox.worker import GO, OUTPUTS, SandboxWorker, Times
 from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, Outputs, Rng, Speed, SpeedResult, Trace
 
 CPU = torch.device("cpu")
 MOST_BYTES = 1 << 30
+LONGEST = 120.0  # seconds on the clock for a baseline, the first of which imports the course
 DATA_FACTOR, DATA_EXTRA = 3.0, 0.01  # times the sibling's cost of data, and seconds, that are nobody's work
 SUMMED = 4096  # terms for the tolerance of a timed case, which is larger than those that decide
 
@@ -35,9 +39,10 @@ class Ran(Times):
 
 
 class Sibling:
-    """The trusted process that baselines run in."""
+    """The trusted process that baselines run in. usable: as far as is known."""
 
     def __init__(self) -> None:
+        self.usable = True
         self._zygote = running_zygote()
         self._channel, self._process = self._zygote.fork(sibling=True)
         self._warm: set[str] = set()
@@ -54,13 +59,21 @@ class Sibling:
         clock = [cpu_seconds(self._process)]
         reply = None
         for message in (load, GO, OUTPUTS):
-            self._channel.send(message, lambda: False)
-            reply = wire.decode(self._channel.receive(lambda: False, MOST_BYTES))
+            reply = self._reply(message)
             clock.append(cpu_seconds(self._process))
         if not isinstance(reply, Trace) or reply.failure is not None:
             why = reply.failure.message if isinstance(reply, Trace) and reply.failure is not None else "no reply"
             raise SandboxError(f"the baseline of {exercise.id} fails: {why}")
         return Ran(clock[2] - clock[1], clock[3] - clock[2] + clock[1] - clock[0], reply.outputs)
+
+    def _reply(self, message: bytes) -> Any:
+        late = time.monotonic() + LONGEST
+        try:
+            self._channel.send(message, lambda: time.monotonic() > late)
+            return wire.decode(self._channel.receive(lambda: time.monotonic() > late, MOST_BYTES))
+        except (Ended, Overdue) as error:
+            self.usable = False
+            raise SandboxError(f"the process that baselines are timed in is lost ({type(error).__name__})") from None
 
     def end(self) -> None:
         """Ends its process."""
@@ -69,18 +82,20 @@ class Sibling:
 
 
 @cache
-def _sibling_of(zygote: int) -> Sibling:
+def _sibling_of(zygote: Zygote) -> Sibling:
     return Sibling()
 
 
 def sibling() -> Sibling:
-    """This process's sibling, forked from the running zygote."""
-    return _sibling_of(running_zygote().number)
+    """This process's sibling, forked from the running zygote; another where it was lost."""
+    if not _sibling_of(running_zygote()).usable:
+        replace_sibling()
+    return _sibling_of(running_zygote())
 
 
 def replace_sibling() -> None:
     """Ends this process's sibling; another takes its place. A few in a thousand are slow as long as they live."""
-    sibling().end()
+    _sibling_of(running_zygote()).end()
     _sibling_of.cache_clear()
 
 

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -7,6 +9,7 @@ from autograder import calibration, registry
 from autograder.calibration import Baseline
 from autograder.marks import spec_hash
 from autograder.sandbox import protections, stopwatch
+from autograder.sandbox.parent import SandboxError
 from autograder.slicing import Cell
 
 
@@ -110,7 +113,18 @@ def test_all_timed_exercises_can_be_calibrated():
 ANSWER = [Cell("cell 1", "def relu(x):\n    return x.clamp(min=0)\n")]
 
 
-@pytest.mark.skipif(bool(protections.missing()), reason="speed is judged from outside in the sandbox only")
+in_the_sandbox = pytest.mark.skipif(bool(protections.missing()), reason="speed is judged from outside there only")
+
+
+@in_the_sandbox
+def test_where_the_process_for_baselines_was_killed_another_takes_its_place():
+    os.kill(stopwatch.sibling()._process, signal.SIGKILL)
+    with pytest.raises(SandboxError, match="baselines"):
+        stopwatch.speed_of(RELU, ANSWER, seed=1)
+    assert stopwatch.speed_of(RELU, ANSWER, seed=1).status == "within"
+
+
+@in_the_sandbox
 @pytest.mark.parametrize(("typical", "replaced"), [(1e-9, True), (1e9, False)])
 def test_a_baseline_that_misses_its_time_is_measured_again_by_another_process(typical, replaced):
     before = stopwatch.sibling()
