@@ -27,8 +27,8 @@ DTYPES = {
 }
 DEEPEST = 60
 MOST_AXES = 64  # of a tensor
-MOST_BYTES = 256 << 20  # of an answer's outputs
-LONGEST_TREE = 8 << 20  # bytes of them that are not in tensors
+MOST_BYTES = 64 << 20  # of an answer's outputs in a case; the judge keeps those of all cases
+LONGEST_TREE = 1 << 20  # bytes of them that are not in tensors, and take twenty times as many when they are read
 _LENGTH = struct.Struct("<I")
 
 

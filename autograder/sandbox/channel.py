@@ -39,7 +39,7 @@ class Channel:
         while rest:
             if overdue():
                 raise Overdue
-            _, writable, _ = select.select([], [self._end], [], TICK)
+            writable = self._is_ready(select.POLLOUT)
             try:
                 rest = rest[self._end.send(rest[:CHUNK]) :] if writable else rest
             except BlockingIOError:
@@ -58,6 +58,12 @@ class Channel:
         """Closes this end."""
         self._end.close()
 
+    def _is_ready(self, event: int) -> bool:
+        """Whether the other side takes or gives something, waiting a tick for it. `select` knows 1024 files only."""
+        waiting = select.poll()
+        waiting.register(self._end, event)
+        return bool(waiting.poll(1000 * TICK))
+
     def _exactly(self, size: int, overdue: Callable[[], bool]) -> bytes:
         found = bytearray()
         looked = 0.0
@@ -67,8 +73,7 @@ class Channel:
                 looked = now
                 if overdue():
                     raise Overdue
-            readable, _, _ = select.select([self._end], [], [], TICK)
-            if readable:
+            if self._is_ready(select.POLLIN):
                 try:
                     part = self._end.recv(min(CHUNK, size - len(found)))
                 except BlockingIOError:

@@ -135,7 +135,7 @@ class SandboxWorker:
         if self._ended is not None:
             return self._ended
         try:
-            return wire.decode_reply(self._channel.receive(overdue, 2 * wire.MOST_BYTES))
+            return wire.decode_reply(self._channel.receive(overdue, wire.MOST_BYTES))
         except Overdue:
             self._end()
             self._ended = Failure("timeout", "stopped")

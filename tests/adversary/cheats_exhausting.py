@@ -64,6 +64,13 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
     instead(
         "a result as large as can be", "return [torch.zeros(1 << 22) for _ in range(18)]", says="MB", outside=False
     ),
+    instead("many results that are large", "return torch.zeros(25 << 20)", says="MB", outside=False),
+    instead(
+        "hundreds of thousands of empty lists",
+        "return [[] for _ in range(400_000)]",
+        says="too many numbers",
+        outside=False,
+    ),
     instead("a number too large for any other", "return 10**4000", exercise="lenet.relu", outside=False),
     Cheat(
         "a number that no float holds",
