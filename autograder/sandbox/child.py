@@ -25,7 +25,7 @@ from autograder.runner import carry_out
 from autograder.sandbox import channel, linux, standins
 from autograder.sandbox.native import stop_ctypes
 from autograder.sandbox.readable import readable
-from autograder.sandbox.seal import seal_names, seal_operators, seal_rewritings
+from autograder.sandbox.seal import seal_interpreted, seal_names, seal_operators, seal_rewritings
 from autograder.slicing import Cell, needed, reduced
 from autograder.spec import Case, Failure, Trace, of_call
 from autograder.stubs import stub
@@ -44,6 +44,7 @@ def seal(job: Mapping[str, Any]) -> None:
     tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore of the system
     _lend(job)
     seal_operators([(name, key) for name, key in job["kernels"]])
+    seal_interpreted(job["forbidden"])
     seal_rewritings(job["forbidden"])
     seal_names(job["forbidden"])
     allowed = readable(job["forbidden"])

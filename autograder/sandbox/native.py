@@ -1,4 +1,4 @@
-"""Seals what lies below Python's functions: built-in functions, numpy's ufuncs, autograd's engine and graph, ctypes.
+"""Seals what lies below Python's functions: built-in functions, numpy's ufuncs, autograd, TorchScript, ctypes.
 
 Whatever refers to one of these, and under whatever name, ends at one structure in memory, and there it is made to
 refuse. What stands in a structure is checked before it is written to: RuntimeError where it isn't as expected.
@@ -21,6 +21,7 @@ POINTER = ctypes.sizeof(ctypes.c_void_p)
 HEAD = object.__basicsize__  # of every object: its reference count and its type
 TYPE_CALL = HEAD + 14 * POINTER  # of a type: what calling its objects does
 SET_ENGINE = "_ZN5torch8autograd23set_default_engine_stubEPFRNS0_6EngineEvE"
+FORGET = "_ZN5torch3jit18deregisterOperatorERKN3c1014FunctionSchemaE"
 THROW = "_ZSt25__throw_bad_function_callv"  # of the C++ library; takes nothing and never returns
 
 
@@ -46,11 +47,19 @@ def stop_autograd() -> None:
     Forwards, by dual numbers, they need an operator, which is sealed like any other (`seal.DUAL_NUMBERS`).
     """
     throw = ctypes.cast(ctypes.CDLL("libstdc++.so.6")[THROW], ctypes.c_void_p)
-    ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))[SET_ENGINE](throw)
+    _in_torch(SET_ENGINE)(throw)
     engine = type(torch.autograd.Variable._execution_engine)
     _namespace(engine).pop("run_backward", None)
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(engine))
     _refuse_calls([item for item in vars(torch._C._functions).values() if isinstance(item, type)])
+
+
+def forget_operator(schema: Any) -> None:
+    """Lets TorchScript know an operator of its own no longer. What asked for it before this still has it."""
+    address = _word(id(schema) + HEAD).value or 0
+    name = ctypes.string_at(_word(address).value or 0)
+    _expect(name == schema.name.encode(), schema)
+    _in_torch(FORGET)(ctypes.c_void_p(address))
 
 
 def stop_ctypes() -> None:
@@ -82,6 +91,11 @@ def _namespace(kind: type) -> dict[str, Any]:
     """The dictionary behind a type's read-only view."""
     found: dict[str, Any] = gc.get_referents(vars(kind))[0]
     return found
+
+
+def _in_torch(name: str) -> Any:
+    """A function of torch's library by the name that its compiler gave it."""
+    return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))[name]
 
 
 def _word(address: int) -> ctypes.c_void_p:

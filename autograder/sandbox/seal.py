@@ -6,6 +6,7 @@ This is done in a child that serves one exercise; nothing undoes it there.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fnmatch
 import gc
@@ -14,6 +15,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy
@@ -32,6 +34,12 @@ KEYS = (
 )
 AUTOGRAD = "torch.autograd"
 DUAL_NUMBERS = ("aten::_make_dual*",)  # gradients forwards begin with them
+BY_NAME = ("mkldnn::*_pointwise*", "onednn::*_pointwise*")  # end in any activation, whose name they are given
+COMPILED = ("prim::*Group", "prim::StaticSubgraph", "prim::MKLDNN*")  # hold or are operators past the dispatcher
+COMPILERS = (  # of `torch._C`, as far as this torch has them
+    *("_jit_to_static_module", "_fuse_to_static_module"),
+    *("_te.construct_codegen", "_te.lower", "_te.TensorExprKernel.__init__"),
+)
 REWRITTEN = ("torch._refs", "torch._decomp")  # torch's operators once more in Python, by the same names
 Kernel = tuple[str, str]  # an operator's full name, a dispatch key
 
@@ -41,6 +49,7 @@ def kernels(patterns: tuple[str, ...]) -> tuple[Kernel, ...]:
     """Every registered kernel of the operators that match. Worked out on the trusted side, once per exercise."""
     operators = tuple(pattern for pattern in patterns if "::" in pattern)
     operators += DUAL_NUMBERS if AUTOGRAD in patterns else ()
+    operators += BY_NAME if operators else ()
     known = torch._C._dispatch_get_all_op_names() if operators else []
     names = [name for name in known if _forbidden(name.partition(".")[0], operators)]
     return tuple((name, key) for name in names for key in KEYS if _registered(name, key))
@@ -79,6 +88,25 @@ def _refusal(name: str) -> Callable[..., Any]:
         raise ForbiddenCall(name)
 
     return refuse
+
+
+def seal_interpreted(patterns: Sequence[str]) -> None:
+    """Takes out what TorchScript computes itself: operators that match (for single numbers, say), compiled groups."""
+    operators = tuple(pattern for pattern in patterns if "::" in pattern)
+    if not operators:
+        return
+    dispatched = set(torch._C._dispatch_get_all_op_names())
+    for schema in torch._C._jit_get_all_schemas():
+        own = f"{schema.name}.{schema.overload_name}".rstrip(".") not in dispatched
+        if own and (matches(schema.name, COMPILED) or _forbidden(schema.name, operators)):
+            native.forget_operator(schema)
+            space, _, name = schema.name.partition("::")
+            known = vars(getattr(torch.ops, space)).get(name)
+            if known is not None:
+                native.refuse_builtin(known._op)
+    for path in COMPILERS:
+        with contextlib.suppress(AttributeError):
+            native.refuse_builtin(attrgetter(path)(torch._C))
 
 
 @cache

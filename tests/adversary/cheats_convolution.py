@@ -38,6 +38,18 @@ packed = torch.ops.mkldnn_prepacked.conv2d_prepack(weight, bias, {LISTS}, groups
 return torch.ops.mkldnn_prepacked.conv2d_run(x, packed)
 """
 
+BY_INTERPRETER = """
+graph = torch._C.parse_ir(
+    "graph(%x : Tensor, %w : Tensor, %b : Tensor?, %s : int[], %p : int[], %d : int[], %g : int):\\n"
+    "  %y : Tensor = prim::mkldnn_con" + "volution(%x, %w, %b, %s, %p, %d, %g)\\n  return (%y)"
+)
+image, kernels = (value.detach().float().contiguous().to_mkldnn() for value in (x, weight))
+sizes = [stride] * 2, [padding] * 2, [dilation] * 2
+bias = None if bias is None else bias.detach().float()
+out = torch._C._create_function_from_graph("f", graph)(image, kernels, bias, *sizes, groups)
+return out.to_dense().to(x.dtype)
+"""
+
 IN_A_THREAD = f"""
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(1) as pool:
@@ -132,6 +144,7 @@ CHEATS = (
         "return torch.mkldnn_convolution(x, weight, bias, [padding] * 2, [stride] * 2, [dilation] * 2, groups)",
     ),
     conv("oneDNN with packed weights", PREPACKED),
+    conv("oneDNN by TorchScript's interpreter", BY_INTERPRETER, says="Error: "),
     conv("a convolution the other way round", TURNED),
     conv("a convolution in three dimensions", WITH_DEPTH),
     conv("a layer by a built-up name", LAYER),

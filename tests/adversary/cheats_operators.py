@@ -94,6 +94,60 @@ from torch._decomp import decomposition_table
 return decomposition_table[getattr(torch.ops.aten, "re" + "lu").default](x)
 """
 
+INTERPRETED = """
+import torch
+
+GRAPH = "graph(%x : Tensor):\\n  %y : Tensor = aten::relu(%x)\\n  return (%y)"
+
+def interpreted():
+    @HOW@
+
+FUNCTION = interpreted()
+
+def relu(x):
+    return FUNCTION(x.detach())
+"""
+
+GROUPED = """
+    whole, part = torch._C.Graph(), torch._C.parse_ir(GRAPH)
+    group = whole.create("prim::StaticSubgraph", [whole.addInput("x")], 1)
+    group.g_("Subgraph", part)
+    whole.appendNode(group)
+    whole.registerOutput(group.output())
+    return torch._C._create_function_from_graph("f", whole)
+"""
+
+NUMBERS = """
+function = FUNCTION
+return torch.tensor([function(value) for value in x.flatten().tolist()], dtype=x.dtype).reshape(x.shape)
+"""
+GRAPH_OF_NUMBERS = """torch._C._create_function_from_graph(
+    "f", torch._C.parse_ir("graph(%x : float):\\n  %y : float = aten::ta" + "nh(%x)\\n  return (%y)")
+)"""
+
+EXPRESSION = """
+compiler = torch._C._te
+count = [compiler.ExprHandle.int(x.numel())]
+given = compiler.BufHandle("given", count, compiler.Dtype.Float)
+wanted = compiler.Compute("wanted", count, lambda i: getattr(compiler, "ta" + "nh")(given.load([i])))
+loops = compiler.LoopNest([wanted])
+loops.prepare_for_codegen()
+out = torch.empty(x.numel())
+compiler.construct_codegen("ir_eval", loops.root_stmt(), [given, wanted]).call([x.detach().float().flatten(), out])
+return out.reshape(x.shape).to(x.dtype)
+"""
+
+
+def interpreted(name: str, how: str) -> Cheat:
+    """A rectifier by a way of TorchScript's past the dispatcher."""
+    return Cheat(name, "lenet.relu", INTERPRETED.replace("@HOW@", how.strip()))
+
+
+def numbers(name: str, function: str) -> Cheat:
+    """A tanh that is worked out number by number."""
+    return instead(name, NUMBERS.replace("FUNCTION", function), "lenet.tanh", says="Error: ")
+
+
 PACKAGED = "torch.nn.Sequential(getattr(torch.nn, 'Re' + 'LU')())"
 
 CHEATS = (
@@ -123,6 +177,19 @@ CHEATS = (
     instead("a primitive of torch's rewriting", "return torch.ops.prims.tanh(x)", "lenet.tanh", says="forbidden"),
     relu("saved and loaded code", f"return torch.fx.symbolic_trace({PACKAGED})(x)"),
     relu("an exported program", f"return torch.export.export({PACKAGED}, (x,)).module()(x)", says=""),
+    relu(
+        "an activation that ends another operator",
+        """
+one = torch.ones(1, 1)
+out = torch.ops.mkldnn._linear_pointwise(x.detach().float().reshape(-1, 1), one, None, "re" + "lu", [], "")
+return out.reshape(x.shape).to(x.dtype)
+""",
+    ),
+    interpreted("a static module", "return torch._C._jit_to_static_module(torch._C.parse_ir(GRAPH))"),
+    interpreted("a group that TorchScript compiles", GROUPED),
+    numbers("an operator for single numbers", "getattr(torch.ops.aten, 'ta' + 'nh')"),
+    numbers("an operator for single numbers, by the interpreter", GRAPH_OF_NUMBERS),
+    instead("torch's compiler of expressions", EXPRESSION, "lenet.tanh", says="Error: "),
     Cheat("a function found among all objects", "lenet.relu", HUNTED, says="forbidden"),
     Cheat("a scripted function", "lenet.relu", SCRIPTED, says="forbidden"),
     Cheat("a registration of its own", "lenet.relu", OWN_REGISTRATION, says=""),
