@@ -27,6 +27,7 @@ THROW = "_ZSt25__throw_bad_function_callv"  # of the C++ library; takes nothing 
 
 def refuse_builtin(function: types.BuiltinFunctionType) -> None:
     """Lets a function that is written in C raise TypeError, and every fresh copy of its module too."""
+    _expect(type(function) is types.BuiltinFunctionType, function)
     definition = _word(id(function) + HEAD)
     name = ctypes.string_at(_word(definition.value or 0).value or 0)
     _expect(name == function.__name__.encode(), function)
@@ -36,6 +37,7 @@ def refuse_builtin(function: types.BuiltinFunctionType) -> None:
 
 def refuse_ufunc(function: numpy.ufunc) -> None:
     """Lets a ufunc take no arguments, so that it refuses all it is given."""
+    _expect(type(function) is numpy.ufunc, function)
     counts = (ctypes.c_int * 3).from_address(id(function) + HEAD)
     _expect(list(counts) == [function.nin, function.nout, function.nargs], function)
     counts[:] = [0, 0, 0]

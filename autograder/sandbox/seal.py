@@ -38,7 +38,7 @@ BY_NAME = ("mkldnn::*_pointwise*", "onednn::*_pointwise*")  # end in any activat
 COMPILED = ("prim::*Group", "prim::StaticSubgraph", "prim::MKLDNN*")  # hold or are operators past the dispatcher
 COMPILERS = (  # of `torch._C`, as far as this torch has them
     *("_jit_to_static_module", "_fuse_to_static_module"),
-    *("_te.construct_codegen", "_te.lower", "_te.TensorExprKernel.__init__"),
+    *("_te.construct_codegen", "_te.lower", "_te.TensorExprKernel.__init__.__func__"),
 )
 REWRITTEN = ("torch._refs", "torch._decomp")  # torch's operators once more in Python, by the same names
 Kernel = tuple[str, str]  # an operator's full name, a dispatch key
