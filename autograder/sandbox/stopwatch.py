@@ -27,7 +27,7 @@ from autograder.spec import Case, Exercise, Failure, Outputs, Rng, Speed, SpeedR
 CPU = torch.device("cpu")
 MOST_BYTES = 1 << 30
 LONGEST = 120.0  # seconds on the clock for a baseline, the first of which imports the course
-DATA_FACTOR, DATA_EXTRA = 3.0, 0.01  # times the sibling's cost of data, and seconds, that are nobody's work
+DATA_FACTOR, DATA_EXTRA = 1.5, 0.001  # times the sibling's cost of data, and seconds, that are nobody's work
 SUMMED = 4096  # terms for the tolerance of a timed case, which is larger than those that decide
 
 
@@ -131,7 +131,7 @@ class Rounds:
             raise TimeLimit if failure.kind == "timeout" else timing.TimedCaseFailed(failure)
         assert isinstance(reply, Trace)
         self._check(reply)
-        usual = DATA_FACTOR * max(self.data) + DATA_EXTRA
+        usual = DATA_FACTOR * min(self.data) + DATA_EXTRA
         return max(times.work + max(0.0, times.data - usual), 1e-9)
 
     def _check(self, trace: Trace) -> None:

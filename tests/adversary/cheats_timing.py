@@ -159,6 +159,25 @@ def relu(x):
 """,
     ),
     slow(
+        "work done while the inputs come, not more than they may cost",
+        """
+from autograder.sandbox import child
+
+def ahead():
+    original = child.Timed.load
+    def load(self, case):
+        burn(0.022)
+        return original(self, case)
+    child.Timed.load = load
+    return True
+
+READY = ahead()
+
+def relu(x):
+    return torch.where(x > 0, x, 0.0) if READY else None
+""",
+    ),
+    slow(
         "results kept by what was asked",
         keeping(0.1),
         outside=True,
