@@ -110,6 +110,7 @@ def _confine(job: Mapping[str, Any], program: bytes) -> None:
     limits[resource.RLIMIT_NPROC] = MOST_THREADS
     for kind, value in limits.items():
         resource.setrlimit(kind, (value, value))
+    linux.die_first()
     linux.die_with_parent()
     linux.restrict_files(RULES)
     linux.set_option(linux.PR_SET_DUMPABLE, 0)

@@ -1,4 +1,4 @@
-"""An answer can't start as many threads as would leave none to others. The system counts an ordinary user's only."""
+"""What an answer may take of the machine: never as much as would leave none to others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder import registry
+from autograder.sandbox import protections
+from autograder.sandbox.worker import SandboxWorker
+from autograder.slicing import Cell
 from tests.adversary import nobody
 
 MOST = 500  # of an answer, and of the processes around it
@@ -39,7 +43,14 @@ print(refusal or correctness(registry.find("lenet.relu"), cells, seed=1).results
 """
 
 
-def test_threads_are_counted():
+@pytest.mark.skipif(bool(protections.missing()), reason="there is no sandbox here")
+def test_where_memory_runs_out_the_answer_ends_first():
+    with SandboxWorker(registry.find("lenet.relu"), [Cell("cell 1", "def relu(x):\n    return x")]) as worker:
+        assert worker.prepare() is None
+        assert Path(f"/proc/{worker._process}/oom_score_adj").read_text() == "1000\n"
+
+
+def test_threads_of_an_ordinary_user_are_counted():
     with tempfile.TemporaryDirectory(dir="/tmp") as home:  # pytest's own are closed to others
         if os.geteuid():
             ran = subprocess.run([sys.executable, "-c", GRADED], cwd=nobody.ROOT, capture_output=True, text=True)
