@@ -20,6 +20,7 @@ import torch
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 HEAD = object.__basicsize__  # of every object: its reference count and its type
 TYPE_CALL = HEAD + 14 * POINTER  # of a type: what calling its objects does
+VECTORCALL = 1 << 11  # a type's flag: its objects are called past what stands there
 SET_ENGINE = "_ZN5torch8autograd23set_default_engine_stubEPFRNS0_6EngineEvE"
 FORGET = "_ZN5torch3jit18deregisterOperatorERKN3c1014FunctionSchemaE"
 THROW = "_ZSt25__throw_bad_function_callv"  # of the C++ library; takes nothing and never returns
@@ -75,6 +76,7 @@ def _refuse_calls(kinds: Sequence[type]) -> None:
     """Lets objects of these types be called no longer. Their own `__call__` would still lead there, so it goes too."""
     calls = [_word(id(kind) + TYPE_CALL) for kind in kinds]
     _expect(calls[0].value is not None and len({call.value for call in calls}) == 1, kinds[0])
+    _expect(not any(kind.__flags__ & VECTORCALL for kind in kinds), kinds[0])
     for kind in kinds:
         _namespace(kind).pop("__call__", None)
         ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
