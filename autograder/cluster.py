@@ -19,7 +19,7 @@ import torch
 from distributed import Client, Future, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 
-from autograder import marks, packs, registry
+from autograder import marks, packs, registry, steady
 from autograder.grading import correctness, grade_trusting, with_speed_judged
 from autograder.judge import judge, with_speed
 from autograder.marks import Mark
@@ -93,6 +93,7 @@ def judged(job: Job) -> Outcomes:
         if refusal:
             raise ClusterError(refusal)
         torch.set_num_threads(1)
+        steady.keep_memory()
         pack = packs.chosen()
         return [_outcome(pack.applied(registry.find(name)), job) for name in job.exercises]
 

@@ -12,15 +12,15 @@ MADV_POPULATE_READ = 22  # of linux/mman.h, since 5.14
 
 def settle() -> None:
     """Call once in a child before anything is timed. Does nothing where the system isn't Linux."""
+    keep_memory()
     if sys.platform == "linux":
-        _keep_memory()
         _map_constants()
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Lets glibc keep what is freed. A new process gives blocks of a few hundred kilobytes back to the system at
-    every call, and the page faults would count as the answer's time."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    every call, and the page faults would count as the answer's time. Dask's workers are told to do so for ever."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
