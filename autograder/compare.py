@@ -12,6 +12,7 @@ from torch import Tensor
 from autograder.spec import Mismatch, Opaque, Tolerance, Value
 from autograder.spec.verdict import MismatchKind
 
+FAR_LARGER = 10  # times
 FLOAT_EPS = torch.finfo(torch.float32).eps  # Python floats mostly come from float32 tensors
 
 
@@ -175,6 +176,20 @@ def _element_mismatch(
         largest=float(difference.max()),
         allowed=allowed,
     )
+
+
+def far_larger(got: Value, expected: Value) -> bool:
+    """Whether there is so much more than was expected that to look at each number might take hours."""
+    return _size(got) > FAR_LARGER * (_size(expected) + 100)
+
+
+def _size(value: Value) -> int:
+    """How many numbers and other single values there are."""
+    if isinstance(value, Tensor):
+        return value.numel()
+    if isinstance(value, tuple | list | dict):
+        return sum(1 + _size(item) for item in (value.values() if isinstance(value, dict) else value))
+    return 1
 
 
 def _type_mismatch(expected: Value, got: Value, path: str) -> Mismatch:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from autograder.compare import Comparison
+from autograder.compare import Comparison, far_larger
 from autograder.driver import run_case
 from autograder.spec import Case, CaseResult, Diagnosis, Exercise, Outputs, Trace, Wrong
 
@@ -82,6 +82,8 @@ def _same(exercise: Exercise, wrong: Wrong, case: Case, trace: Trace, device: to
         return False
     rule = Comparison(exercise.tolerance, case.terms, case.scale, lenient=True)
     theirs, ours = _unused_as_zero(trace.outputs, made.outputs), _unused_as_zero(made.outputs, trace.outputs)
+    if far_larger(theirs, ours):
+        return False
     try:
         expected, got = exercise.measure(case, ours), exercise.measure(case, theirs)
     except Exception:  # the measure meets outputs of a shape that it wasn't written for

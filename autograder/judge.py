@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from autograder.compare import Comparison, type_name
+from autograder.compare import Comparison, far_larger, type_name
 from autograder.diagnose import diagnose
 from autograder.driver import exact_arithmetic, plain, run_case
 from autograder.goldens import cases_of
@@ -194,15 +194,21 @@ def compare_outputs(exercise: Exercise, case: Case, expected: Outputs, got: Outp
     """How the measured outputs differ, or None."""
     rule = Comparison(exercise.tolerance, case.terms, case.scale)
     wanted = exercise.measure(case, expected)
+    found = None if far_larger(got, expected) else _measured(exercise, case, got)
+    if found is not None:
+        return rule.outputs(wanted, found)
+    plain_difference = rule.outputs(expected, got)
+    if plain_difference is not None:
+        return plain_difference
+    kinds = ", ".join(f"{name}: {type_name(value)}" for name, value in got.items())
+    return Mismatch("type", "the result", None, None, f"what came can't be read ({kinds})")
+
+
+def _measured(exercise: Exercise, case: Case, got: Outputs) -> Outputs | None:
     try:
-        found = exercise.measure(case, got)
-    except Exception:
-        plain_difference = rule.outputs(expected, got)
-        if plain_difference is not None:
-            return plain_difference
-        kinds = ", ".join(f"{name}: {type_name(value)}" for name, value in got.items())
-        return Mismatch("type", "the result", None, None, f"what came can't be read ({kinds})")
-    return rule.outputs(wanted, found)
+        return exercise.measure(case, got)
+    except Exception:  # the measure meets outputs of a form that it wasn't written for
+        return None
 
 
 def _worth(exercise: Exercise, case: Case, outputs: Outputs) -> float:

@@ -71,6 +71,12 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
         says="too many numbers",
         outside=False,
     ),
+    Cheat(
+        "a batch of millions, one of them at a time to be looked at",
+        "warmup.batches",
+        "import torch\n\ndef batches(*args, **options):\n    yield torch.zeros(10**7, 1, dtype=torch.uint8), torch.zeros(1)\n",
+        outside=False,
+    ),
     instead("a number too large for any other", "return 10**4000", exercise="lenet.relu", outside=False),
     Cheat(
         "a number that no float holds",

@@ -1,6 +1,7 @@
 """The judge: right answers pass, wrong ones fail for the right reason, and mistakes are named."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,18 @@ def test_a_view_of_the_input_is_refused_unless_allowed():
     assert problem_of(lambda x: x, same).kind == "alias"
     allowed = toy(oracle=lambda x: x.clone(), wrong=(), cases=same.cases, may_alias=True)
     assert verdict_on(lambda x: x, allowed).status == "right"
+
+
+def test_far_too_many_numbers_are_not_measured():
+    looked_at = []
+
+    def measure(case, outputs):
+        looked_at.append(outputs["out"].numel())
+        return outputs
+
+    problem = problem_of(lambda x: x.new_zeros(10**5), replace(DOUBLE, measure=measure))
+    assert "(100000,)" in problem.message
+    assert max(looked_at) < 10**5
 
 
 def test_no_gradient_is_told():
