@@ -74,7 +74,7 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
     Cheat(
         "a batch of millions, one of them at a time to be looked at",
         "warmup.batches",
-        "import torch\n\ndef batches(*args, **options):\n    yield torch.zeros(10**7, 1, dtype=torch.uint8), torch.zeros(1)\n",
+        "import torch\n\ndef batches(*_, **__):\n    yield torch.zeros(10**7, 1, dtype=torch.int8), torch.zeros(1)\n",
         outside=False,
     ),
     instead("a number too large for any other", "return 10**4000", exercise="lenet.relu", outside=False),
