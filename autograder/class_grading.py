@@ -16,8 +16,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from autograder import class_summary, marks, packs
-from autograder.cluster import Cluster, Job, Outcome, fingerprint
+from autograder import class_summary, marks, packs, registry
+from autograder.cluster import Job, Outcome, Slots, fingerprint
 from autograder.course_folder import CourseFolder, CourseFolderError, Handed, NotEnteredError
 from autograder.files import write_whole
 from autograder.marks import FAULT, Mark, Sheet
@@ -160,13 +160,11 @@ class Grading:
         result.students, result.absent = course.students(), course.absent()
         if not result.students:
             raise CourseFolderError(f"Nobody has handed in {self._lesson}: nothing to grade.")
-        self._look()
-        first, second = self._jobs(speed=False), self._jobs(speed=True)
-        if first or (second and self._wishes.speed):
-            with Cluster(workers, scheduler) as cluster:
-                self._pass(cluster, first, "answers")
-                if self._wishes.speed:
-                    self._pass(cluster, self._jobs(speed=True), "speed")
+        with Slots(workers, scheduler, warm=self._is_new()) as slots:  # they get ready while we read
+            self._look()
+            self._pass(slots, self._jobs(speed=False), "answers")
+            if self._wishes.speed:
+                self._pass(slots, self._jobs(speed=True), "speed")
         result.waiting = len(self._jobs(speed=True))
         self._enter()
         keep(self._folder, self._lesson, replace(self._run, finished=not result.not_entered))
@@ -191,7 +189,7 @@ class Grading:
         return replace(sheet, submission=handed.submission, notes=handed.notes)
 
     def _jobs(self, *, speed: bool) -> list[Job]:
-        """What a pass has to do. The first takes a notebook at a time, the second an exercise at a time."""
+        """What a pass has to do. The first takes a notebook at a time, the second an exercise, long trainings first."""
         jobs = []
         for handed in self._handed.values():
             sheet = self._sheet(handed)
@@ -212,7 +210,7 @@ class Grading:
                 jobs += [self._alone(job, name) for name in job.exercises]
             elif due:
                 jobs.append(job)
-        return jobs
+        return sorted(jobs, key=lambda job: not (speed and registry.find(job.exercises[0]).live))
 
     def _alone(self, job: Job, exercise: str) -> Job:
         mark = self._standing(self._kept(job.student, job.notebook), exercise, job.source)
@@ -233,10 +231,16 @@ class Grading:
             return None
         return mark if not run.strict or (mark.seed == run.seed and mark.when > run.since) else None
 
-    def _pass(self, cluster: Cluster, jobs: list[Job], what: str) -> None:
+    def _is_new(self) -> bool:
+        """Whether there is something to grade for certain."""
+        return self._wishes.again or next(marks.sheets(self._folder, self._lesson), None) is None
+
+    def _pass(self, slots: Slots, jobs: list[Job], what: str) -> None:
+        if not jobs:
+            return
         total = sum(len(job.exercises) for job in jobs)
         with tqdm(total=total, desc=what, unit="exercise", disable=None) as bar:
-            for job, outcomes in cluster.results(jobs):
+            for job, outcomes in slots.cluster().results(jobs):
                 bar.set_postfix_str(job.student, refresh=False)
                 self._store(job, outcomes)
                 bar.update(len(outcomes))

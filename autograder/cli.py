@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
+import os
 import secrets
 import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -259,10 +263,28 @@ def main() -> None:
         _stop(str(problem))
 
 
+def entry() -> NoReturn:
+    """The command `p2v`, ended at once: Python would spend two seconds on taking torch apart."""
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    with suppress(OSError):  # whoever read our output may be gone
+        sys.stdout.flush()
+    atexit._run_exitfuncs()
+    os._exit(code)
+
+
 def _stop(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise SystemExit(2)
 
 
 if __name__ == "__main__":
-    main()
+    entry()

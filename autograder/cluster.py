@@ -10,13 +10,15 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias
 
 import dask
 import torch
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, LocalCluster, as_completed, fire_and_forget
 from distributed.scheduler import KilledWorker
 
 from autograder import marks, packs, registry, steady
@@ -24,7 +26,7 @@ from autograder.grading import correctness, grade_trusting, with_speed_judged
 from autograder.judge import judge, with_speed
 from autograder.marks import Mark
 from autograder.sandbox import protections
-from autograder.sandbox.parent import SandboxError
+from autograder.sandbox.parent import SandboxError, running_zygote
 from autograder.slicing import Cell
 from autograder.spec import Exercise, Verdict, of_call
 from autograder.worker import Worker
@@ -80,6 +82,13 @@ def fingerprint(exercises: Iterable[str]) -> str:
     """What verdicts rest on besides the answers: the program's version, the lessons' checks and the case pack."""
     lessons = {name.partition(".")[0] for name in exercises}
     return "-".join([marks.judge_version(), *sorted(marks.spec_hash(f"{lesson}.all") for lesson in lessons)])
+
+
+def ready() -> None:
+    """Gets a worker ready for its first job."""
+    with _one_at_a_time, suppress(SandboxError):  # which that job will report
+        if not protections.refusal():
+            running_zygote()
 
 
 def judged(job: Job) -> Outcomes:
@@ -169,6 +178,11 @@ class Cluster:
         """How many jobs are worked on at once: one in each worker."""
         return max(1, len(self.client.nthreads()))
 
+    def warm_up(self) -> None:
+        """Has every worker import what it needs and start its zygote, while the caller does something else."""
+        for worker in self.client.nthreads():
+            fire_and_forget(self.client.submit(ready, pure=False, workers=[worker]))
+
     def results(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcomes]]:
         """Has jobs carried out, as many at a time as there are slots; the outcomes as they come.
 
@@ -198,6 +212,32 @@ class Cluster:
             fill()
             if outcomes is not None:
                 yield job, outcomes
+
+
+class Slots:
+    """A cluster that is started when it is first needed, or at once if `warm`. Use as a context."""
+
+    def __init__(self, workers: int | None, scheduler: str | None, *, warm: bool) -> None:
+        self._start = partial(Cluster, workers, scheduler)
+        self._warm = warm
+        self._cluster: Cluster | None = None
+
+    def __enter__(self) -> Slots:
+        if self._warm:
+            self.cluster().warm_up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._cluster is not None:
+            self._cluster.__exit__(kind, error, trace)
+
+    def cluster(self) -> Cluster:
+        """The cluster. Raises ClusterError."""
+        if self._cluster is None:
+            self._cluster = self._start()
+        return self._cluster
 
 
 def _result(future: Future[Any], job: Job) -> Outcomes | None:

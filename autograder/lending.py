@@ -33,12 +33,10 @@ def lent(exercise: Exercise, cells: Sequence[Cell]) -> tuple[str, ...]:
 @cache
 def _lendable(exercise_id: str) -> tuple[str, ...]:
     exercise = registry.find(exercise_id)
-    found = []
-    for other in registry.all_exercises():
-        earlier = registry.number(other.lesson) <= registry.number(exercise.lesson)
-        if earlier and other.id != exercise_id and other.id not in exercise.needs and not _contains(other, exercise):
-            found.append(other.id)
-    return tuple(found)
+    course = [item for lesson in sorted(registry.lessons(), key=registry.number) for item in registry.exercises(lesson)]
+    # What comes later may hold the answer without naming it: `leaky_relu` that of `relu`.
+    earlier = course[: [item.id for item in course].index(exercise_id)]
+    return tuple(item.id for item in earlier if item.id not in exercise.needs and not _contains(item, exercise))
 
 
 def _contains(other: Exercise, exercise: Exercise) -> bool:

@@ -30,7 +30,7 @@ def number(lesson: str) -> int:
 
 @cache
 def exercises(lesson: str) -> tuple[Exercise, ...]:
-    """A lesson's exercises, in the order of its modules and their lists."""
+    """A lesson's exercises, in the notebooks' order, which is the `ORDER` of its package."""
     if lesson not in lessons():
         raise UnknownExercise(f"no lesson is called {lesson!r}; there are {', '.join(lessons())}")
     found = tuple(_collect(lesson))
@@ -41,7 +41,11 @@ def exercises(lesson: str) -> tuple[Exercise, ...]:
         if item.id in known:
             raise SpecError(f"{item.id} is registered twice")
         known[item.id] = item
-    return found
+    order = [f"{lesson}.{name}" for name in importlib.import_module(f"autograder.exercises.{lesson}").ORDER]
+    if sorted(order) != sorted(known):
+        odd = ", ".join(sorted(set(order) ^ set(known)))
+        raise SpecError(f"ORDER of lesson {lesson!r} must name each of its exercises once; look at {odd or 'repeats'}")
+    return tuple(known[name] for name in order)
 
 
 def _collect(lesson: str) -> Iterator[Exercise]:

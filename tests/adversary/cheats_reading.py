@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adversary.cheat import attempt
+from tests.adversary.cheat import Cheat, attempt
 
 PROCESSES = """
 import os
@@ -134,4 +134,10 @@ return found
         outside=False,
     ),
     attempt("shared memory of others", "import os\nreturn os.listdir('/dev/shm') is not None"),
+    Cheat(
+        "a later exercise's reference, which holds the answer",
+        "lenet.relu",
+        "from mine.lenet import leaky_relu\n\n\ndef relu(x):\n    return leaky_relu(x, 0.0)",
+        outside=False,
+    ),
 )

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from autograder import cli, registry, selftest
+from autograder.home import repo_root
 from autograder.judge import expected_outputs
+from autograder.notebook import exercise_ids, read
 
 QUICK_SECONDS = 2.0
 EXERCISES = registry.all_exercises()
@@ -35,6 +37,16 @@ def registry_rng():
 def test_needs_exist_and_come_from_other_exercises(exercise):
     known = {item.id for item in EXERCISES}
     assert set(exercise.needs) <= known - {exercise.id}
+
+
+@pytest.mark.parametrize("lesson", registry.lessons())
+def test_exercises_stand_in_the_notebooks_order_after_what_they_need(lesson):
+    folders = sorted((repo_root() / "course").glob(f"{registry.number(lesson):02}_*"))
+    notebooks = [read(path) for folder in folders for path in sorted(folder.glob("*.ipynb"))]
+    order = [item.id for item in registry.exercises(lesson)]
+    assert order == [name for notebook in notebooks for name in exercise_ids(notebook)]
+    for place, item in enumerate(registry.exercises(lesson)):
+        assert {need for need in item.needs if need.startswith(f"{lesson}.")} <= set(order[:place])
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)

@@ -31,8 +31,9 @@ def test_nothing_is_lent_that_hands_the_answer_over():
     assert borrowed("conv2d", "from mine.lenet import conv2d, LeNet5, train_lenet") == ()
 
 
-def test_later_lessons_lend_nothing():
+def test_what_comes_later_is_not_lent():
     assert borrowed("accuracy", "from mine.lenet import confusion_matrix, tanh") == ()
+    assert borrowed("relu", "from mine.lenet import leaky_relu, linear") == ("lenet.linear",)
 
 
 def test_a_lesson_lends_texts_and_what_the_cells_define(monkeypatch):
