@@ -6,6 +6,7 @@ them is never graded again. nbgrader enters them when all is graded.
 
 from __future__ import annotations
 
+import gc
 import json
 import secrets
 from collections.abc import Iterable, Iterator
@@ -85,6 +86,7 @@ def main(folder: Path, lesson: str, wishes: Wishes, workers: int | None, schedul
         raise RefusedError(refusal)
     try:
         with only_one(folder, lesson):
+            gc.freeze()  # what is imported by now would be searched for garbage again and again
             result = Grading(CourseFolder(folder, lesson, trust=wishes.trust), wishes).carry_out(workers, scheduler)
             sheets = list(marks.sheets(folder, lesson))
     except KeyboardInterrupt:

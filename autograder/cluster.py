@@ -6,13 +6,14 @@ worker at a time.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -91,6 +92,13 @@ def ready() -> None:
             running_zygote()
 
 
+@cache
+def _settle() -> None:
+    """Readies a worker for long work. What it has imported by now would be searched for garbage again and again."""
+    steady.keep_memory()
+    gc.freeze()
+
+
 def judged(job: Job) -> Outcomes:
     """Carries a job out. This runs in a worker. Raises ClusterError if the worker isn't fit for it."""
     with _one_at_a_time:
@@ -102,7 +110,7 @@ def judged(job: Job) -> Outcomes:
         if refusal:
             raise ClusterError(refusal)
         torch.set_num_threads(1)
-        steady.keep_memory()
+        _settle()
         pack = packs.chosen()
         return [_outcome(pack.applied(registry.find(name)), job) for name in job.exercises]
 
