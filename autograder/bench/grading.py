@@ -7,6 +7,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from autograder.bench import folders, submissions
@@ -16,6 +17,7 @@ from autograder.bench.submissions import KINDS, Lesson
 
 WHOLE, BARE = "nbgrader, whole notebooks", "nbgrader, without demos"
 SHORT = "nbgrader, without demos and trainings"  # the same work as our first pass
+FEW = 2 * len(KINDS)  # submissions of a small class, which tells what grading costs before the first
 ANSWERS, SPEED = "ours, correctness", "ours, trainings and timing too"
 
 
@@ -87,19 +89,17 @@ class Target:
 def measured(lesson: Lesson, wishes: Wishes, say: Callable[[str], None]) -> Iterator[Row]:
     """Measures one way of grading after another. say: is told what is about to be measured."""
     ours, stock = wishes.rounded
+    few = FEW if wishes.large and ours > FEW else 0
     with tempfile.TemporaryDirectory(prefix="p2v-bench-") as place:
         short = submissions.without_trainings(lesson)
         for name, theirs in ((WHOLE, lesson), (BARE, lesson), (SHORT, short)) if wishes.stock else ():
             folder = Folder(Path(place) / name, theirs, stock, folders.STOCK, demos=name == WHOLE)
             yield _row(name, stock, 0, wishes.repeats, folder.autograde, say)
-        folder = Folder(Path(place) / "ours", lesson, ours, folders.OURS)
         for name, timing in ((ANSWERS, False), (SPEED, True)):
-            for workers in wishes.workers:
-
-                def grade(workers: int = workers, timing: bool = timing) -> Cost:
-                    return folder.grade(workers, timing=timing)
-
-                yield _row(name, ours, workers, wishes.repeats, grade, say)
+            for number, workers in [(few, max(wishes.workers))] * bool(few) + [(ours, item) for item in wishes.workers]:
+                folder = Folder(Path(place) / f"{name}, {number}", lesson, number, folders.OURS)
+                grade = partial(folder.grade, workers, timing=timing)
+                yield _row(name, number, workers, wishes.repeats, grade, say)
 
 
 def _row(
@@ -114,14 +114,19 @@ def _row(
     return Row(name, submissions, workers, tuple(costs))
 
 
-def targets(rows: Sequence[Row], large: int) -> list[Target]:
-    """What was to be reached, as far as these rows tell. The workers compared are the fewest and the most."""
+def targets(rows: Sequence[Row], large: int, gain: float) -> list[Target]:
+    """What was to be reached, as far as these rows tell. The workers compared are the fewest and the most.
+
+    gain: what the machine itself gives so many processes at once.
+    """
     found = []
     for name, peer, times, minutes in ((ANSWERS, SHORT, 10.0, 15.0), (SPEED, BARE, 3.0, 45.0)):
         stock = next((row for row in rows if row.name == peer), None)
-        same = sorted((row for row in rows if row.name == name), key=lambda row: row.workers)
-        if not same:
+        every = [row for row in rows if row.name == name]
+        if not every:
             continue
+        size = max(row.submissions for row in every)
+        same = sorted((row for row in every if row.submissions == size), key=lambda row: row.workers)
         few, many = same[0], same[-1]
         if stock is not None:
             against = f"{name}, {many.workers} workers, times as quick as {peer}"
@@ -130,12 +135,26 @@ def targets(rows: Sequence[Row], large: int) -> list[Target]:
         if many.workers > few.workers:
             gained = few.seconds / many.seconds
             wanted = 0.9 * many.workers / few.workers
-            found.append(Target(f"{name}, {many.workers} workers against {few.workers}", wanted, gained, "×"))
+            against = f"{name}, {many.workers} workers against {few.workers}"
+            found.append(Target(against, wanted, gained, "×"))
+            found.append(
+                Target(f"{against}, of the {gain:.2f} × that this machine gives", 90, 100 * gained / gain, "%")
+            )
         if large:
-            took = many.seconds * large / 60
+            took = reckoned([row for row in every if row.workers == many.workers], large) / 60
             what = f"{name}, {large} submissions, {many.workers} workers"
             found.append(Target(what, minutes, took, "min", at_least=False, extrapolated=many.submissions != large))
     return found
+
+
+def reckoned(rows: Sequence[Row], size: int) -> float:
+    """Seconds for a class of `size`: on the line through the smallest and the largest class that were graded."""
+    small, large = (pick(rows, key=lambda row: row.submissions) for pick in (min, max))
+    took = large.seconds * large.submissions
+    if small.submissions == large.submissions:
+        return took * size / large.submissions
+    each = (took - small.seconds * small.submissions) / (large.submissions - small.submissions)
+    return took + each * (size - large.submissions)
 
 
 def cores() -> tuple[int, ...]:

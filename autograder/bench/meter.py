@@ -6,7 +6,9 @@ import contextlib
 import os
 import resource
 import signal
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -19,6 +21,7 @@ from autograder.sandbox import linux
 EVERY, LOOK = 0.1, 3.0  # seconds between two looks at the command, and at its memory
 GRACE = 10.0  # seconds for what the command leaves running
 PR_SET_CHILD_SUBREAPER = 36
+COMPUTING = "sum(number * number for number in range(15_000_000))"  # more than a second
 
 
 class CommandError(RuntimeError):
@@ -59,6 +62,23 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
             end = said.read().decode(errors="replace")[-3000:]
             raise CommandError(f"{' '.join(command)} ended with {process.returncode}:\n{end}")
         return Cost(seconds, _cpu() - before, peak)
+
+
+def gain(processes: int, rounds: int = 3) -> float:
+    """How many times as much this machine computes with several processes at once, which share nothing: its ceiling.
+
+    Two virtual cores may be two threads of one, and then give far less than twice. The median of some rounds.
+    """
+    return statistics.median(processes * _together(1) / _together(processes) for _ in range(rounds))
+
+
+def _together(processes: int) -> float:
+    """Seconds until the last of several processes that compute is done."""
+    running = [subprocess.Popen([sys.executable, "-c", COMPUTING]) for _ in range(processes)]
+    start = time.monotonic()
+    for process in running:
+        process.wait()
+    return time.monotonic() - start
 
 
 def descendants(process: int) -> set[int]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder import machine
-from autograder.bench import grading, judge_alone, submissions
+from autograder.bench import grading, judge_alone, meter, submissions
 from autograder.bench.grading import Row, Target, Wishes
 from autograder.bench.judge_alone import Spent
 from autograder.marks import judge_version, now
@@ -30,9 +30,10 @@ def main(lesson: str, wishes: Wishes, *, judge_only: bool, as_json: bool) -> int
     with one_thread():
         alone = list(judge_alone.measured(found))
     rows = [] if judge_only else list(grading.measured(found, wishes, _say))
-    aims = grading.targets(rows, wishes.large)
+    gain = meter.gain(max(wishes.workers)) if rows else 1.0
+    aims = grading.targets(rows, wishes.large, gain)
     if as_json:
-        print(json.dumps(content(rows, aims, alone), indent=1))
+        print(json.dumps({**content(rows, aims, alone), "processes at once": gain}, indent=1))
     else:
         show(rows, aims, alone)
     return int(not all(aim.reached for aim in aims))
@@ -63,9 +64,9 @@ def show(rows: Sequence[Row], aims: Sequence[Target], alone: Sequence[Spent]) ->
         console.print(_targets(aims))
         kinds = ", ".join(submissions.KINDS)
         console.print(
-            f"As many submissions of each kind: {kinds}. nbgrader grades fewer of them than ours; what a class takes "
-            "is taken to grow with its size. Times are from the start of the command to the marks in the gradebook. "
-            "Memory is the most of all processes together, looked at every three seconds."
+            f"As many submissions of each kind: {kinds}. nbgrader grades fewer of them than ours. What a large class "
+            "takes lies on the line through a small class and the largest. Times are from the start of the command to "
+            "the marks in the gradebook. Memory is the most of all processes together, looked at every three seconds."
         )
     console.print(f"{machine.described()}; {now()}")
 

@@ -111,10 +111,13 @@ ROWS = [
 
 
 def test_targets_are_reckoned_from_the_rows():
-    found = {aim.what: aim for aim in grading.targets(ROWS, 500)}
+    found = {aim.what: aim for aim in grading.targets(ROWS, 500, 1.9)}
     assert found[f"{ANSWERS}, 2 workers, times as quick as {SHORT}"].found == pytest.approx(40 / 1.6)
     assert found[f"{SPEED}, 2 workers, times as quick as {BARE}"].found == pytest.approx(62 / 9)
     assert found[f"{ANSWERS}, 2 workers against 1"].reached
+    assert found[f"{ANSWERS}, 2 workers against 1, of the 1.90 × that this machine gives"].found == pytest.approx(
+        98.7, 0.01
+    )
     assert not found[f"{SPEED}, 2 workers against 1"].reached
     large = found[f"{ANSWERS}, 500 submissions, 2 workers"]
     assert large.extrapolated
@@ -123,8 +126,18 @@ def test_targets_are_reckoned_from_the_rows():
     assert not found[f"{SPEED}, 500 submissions, 2 workers"].reached
 
 
+def test_what_a_large_class_takes_lies_on_the_line_through_two():
+    small, large = Row(ANSWERS, 10, 2, (Cost(40, 1, GIB),)), Row(ANSWERS, 100, 2, (Cost(220, 1, GIB),))
+    assert grading.reckoned([large, small], 500) == pytest.approx(20 + 2 * 500)
+    assert grading.reckoned([large], 500) == pytest.approx(1100)
+
+
+def test_one_process_at_once_gains_nothing():
+    assert 0.5 < meter.gain(1, rounds=1) < 2
+
+
 def test_without_nbgrader_there_is_nothing_to_compare_with():
-    assert all("nbgrader" not in aim.what for aim in grading.targets(ROWS[3:], 0))
+    assert all("nbgrader" not in aim.what for aim in grading.targets(ROWS[3:], 0, 1.9))
 
 
 def test_the_spread_and_the_most_memory_of_several_runs():
@@ -138,7 +151,7 @@ SPENT = [judge_alone.Spent("lenet.relu", 0.1, 0.3, 0.2, 0.4, "accepted")]
 
 def test_tables_and_json_hold_everything(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    aims = grading.targets(ROWS, 500)
+    aims = grading.targets(ROWS, 500, 1.9)
     shown.show(ROWS, aims, SPENT)
     printed = capsys.readouterr().out
     assert all(row.name in printed for row in ROWS)
