@@ -67,8 +67,7 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
     instead("many results that are large", "return torch.zeros(25 << 20)", says="MB", outside=False),
     instead(
         "hundreds of thousands of empty lists",
-        "return [[] for _ in range(400_000)]",
-        says="too many numbers",
+        "return [[] for _ in range(400_000)]",  # on a busy machine the time is up first
         outside=False,
     ),
     Cheat(
