@@ -95,11 +95,12 @@ def measured(lesson: Lesson, wishes: Wishes, say: Callable[[str], None]) -> Iter
         for name, theirs in ((WHOLE, lesson), (BARE, lesson), (SHORT, short)) if wishes.stock else ():
             folder = Folder(Path(place) / name, theirs, stock, folders.STOCK, demos=name == WHOLE)
             yield _row(name, stock, 0, wishes.repeats, folder.autograde, say)
+        sizes = [(few, wishes.workers[-1:])] * bool(few) + [(ours, wishes.workers)]
+        classes = [(Folder(Path(place) / f"ours, {size}", lesson, size, folders.OURS), size, by) for size, by in sizes]
         for name, timing in ((ANSWERS, False), (SPEED, True)):
-            for number, workers in [(few, max(wishes.workers))] * bool(few) + [(ours, item) for item in wishes.workers]:
-                folder = Folder(Path(place) / f"{name}, {number}", lesson, number, folders.OURS)
-                grade = partial(folder.grade, workers, timing=timing)
-                yield _row(name, number, workers, wishes.repeats, grade, say)
+            for folder, size, by in classes:
+                for workers in by:
+                    yield _row(name, size, workers, wishes.repeats, partial(folder.grade, workers, timing=timing), say)
 
 
 def _row(

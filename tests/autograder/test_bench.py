@@ -178,6 +178,24 @@ def test_a_grading_is_measured_in_a_folder_as_it_was_before(tmp_path, monkeypatc
     assert len(list((folder.place / "submitted").glob("*/01_lenet/*.ipynb"))) == 10
 
 
+def test_every_way_of_grading_is_measured_once(monkeypatch, lesson):
+    seen = []
+
+    def measured(command, place, env):
+        seen.append((command[3], len(list((place / "submitted").iterdir())), "--no-timing" in command, command[-2]))
+        return Cost(1, 1, 1)
+
+    monkeypatch.setattr(meter, "measured", measured)
+    rows = list(grading.measured(lesson, Wishes(submissions=15, stock=5, repeats=1), lambda _: None))
+    assert [(row.name, row.submissions, row.workers) for row in rows] == [
+        *[(name, 5, 0) for name in (WHOLE, BARE, SHORT)],
+        *[(name, size, workers) for name in (ANSWERS, SPEED) for size, workers in ((10, 2), (15, 1), (15, 2))],
+    ]
+    assert [item[1:] for item in seen if item[0] == "grade"] == [
+        (size, first, str(workers)) for first in (True, False) for size, workers in ((10, 2), (15, 1), (15, 2))
+    ]
+
+
 def test_the_bound_on_a_rate():
     assert false_fail.upper_bound(0, 3000) == pytest.approx(0.001, rel=0.01)
     assert false_fail.upper_bound(1, 100) > 0.01
