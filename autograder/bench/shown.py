@@ -30,7 +30,7 @@ def main(lesson: str, wishes: Wishes, *, judge_only: bool, as_json: bool) -> int
     with one_thread():
         alone = list(judge_alone.measured(found))
     rows = [] if judge_only else list(grading.measured(found, wishes, _say))
-    gain = meter.gain(max(wishes.workers)) if rows else 1.0
+    gain = meter.gain(max(wishes.workers)) if rows and max(wishes.workers) > 1 else 1.0
     aims = grading.targets(rows, wishes.large, gain)
     if as_json:
         print(json.dumps({**content(rows, aims, alone), "processes at once": gain}, indent=1))

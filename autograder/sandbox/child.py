@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch.overrides import resolve_name
 from tqdm import tqdm
 
 from autograder import answer, failures, steady, wire
@@ -55,7 +54,6 @@ def seal(job: Mapping[str, Any]) -> None:
 
 def _warm_up(forbidden: tuple[str, ...]) -> None:
     """Has torch work out here, once, what it does at a process's first call: 15 ms for each child otherwise."""
-    resolve_name(torch.clone)
     case = wire.decode(wire.encode(of_call("warm-up", x=torch.zeros(2, 3))))
     wire.encode_trace(carry_out(case, torch.clone, CPU, forbidden))
 
