@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of malloc.h
+LARGEST_THRESHOLD = 32 << 20  # bytes: what glibc itself raises M_MMAP_THRESHOLD to at most, M_TRIM_THRESHOLD to twice that
 MADV_POPULATE_READ = 22  # of linux/mman.h, since 5.14
 
 
@@ -20,10 +24,32 @@ def settle() -> None:
 def keep_memory() -> None:
     """Lets glibc keep what is freed. A new process gives blocks of a few hundred kilobytes back to the system at
     every call, and the page faults would count as the answer's time. Dask's workers are told to do so for ever."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = _of_glibc("mallopt")
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Likewise for as long as this context lasts, in a process that goes on: a notebook's kernel.
+
+    Whether it would give memory back at every call depends on what it freed before, and triples some answers' times.
+    """
+    mallopt, trim = _of_glibc("mallopt"), _of_glibc("malloc_trim")
+    keep_memory()
+    try:
+        yield
+    finally:
+        if mallopt is not None and trim is not None:
+            mallopt(M_MMAP_MAX, 65536)  # glibc's own
+            mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD)
+            mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_THRESHOLD)
+            trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., Any] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
 def _map_constants() -> None:

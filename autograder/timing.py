@@ -23,6 +23,7 @@ from autograder.forbid import Watch
 from autograder.limits import captured, time_limit
 from autograder.spec import Case, Exercise, Failure, Rng, SpecError, Speed, SpeedResult
 from autograder.spec.verdict import SpeedStatus
+from autograder.steady import kept_memory
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
 FEWEST, MOST = 6, 24  # rounds, unless fewer leave no doubt
@@ -63,7 +64,7 @@ def _measured(
 ) -> SpeedResult:
     case = budget.case(Rng(seed))
     with captured():
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), one_thread(), kept_memory():
             clock = _device_clock(device) if device.type == "cuda" else _cpu_clock
             ours = _timed(case, answer, device, clock)
             base = _timed(case, exercise.baseline, device, clock, whose="the baseline of " + exercise.id)

@@ -1,3 +1,5 @@
+import json
+import subprocess
 import sys
 
 import pytest
@@ -38,3 +40,47 @@ def test_the_clock_counts_while_an_alarm_is_set():
         sum(range(100_000))
         spent = timing.cpu_seconds() - start
     assert spent > 1e-4
+
+
+# glibc as it may be in a kernel, for what that has freed before: every block of 64 KiB is new memory, and given back.
+NEW_MEMORY = """
+import ctypes, contextlib, json, sys
+import torch
+for parameter, value in ((-3, 1 << 16), (-1, 0), (-2, 0)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+    ctypes.CDLL(None).mallopt(parameter, value)
+from autograder import references, registry, timing
+lesson, kept = sys.argv[1:]
+if kept == "no":
+    timing.kept_memory = contextlib.nullcontext
+room = {}
+for exercise in registry.exercises(lesson):
+    if exercise.speed is not None:
+        answer = references.reference(exercise.lesson, exercise.name)
+        found = timing.measure_speed(exercise, answer, torch.device("cpu"), 0)
+        room[exercise.id] = exercise.speed.limit / found.ratio
+print(json.dumps(room))
+"""
+
+
+def room_in_new_memory(lesson: str, *, kept: str) -> dict[str, float]:
+    """How many times slower each reference could be, where the system's memory is all but reused."""
+    command = [sys.executable, "-c", NEW_MEMORY, lesson, kept]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    found: dict[str, float] = json.loads(said.stdout)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+@pytest.mark.parametrize("lesson", registry.lessons())
+def test_a_reference_is_fast_enough_where_all_memory_is_new(lesson):
+    """As with the allocators of other systems, which can't be told to keep it."""
+    assert {name: room for name, room in room_in_new_memory(lesson, kept="no").items() if room < 1.25} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_memory_is_kept_while_a_kernel_times_an_answer():
+    reused = room_in_new_memory("lenet", kept="yes")["lenet.log_softmax"]
+    new = room_in_new_memory("lenet", kept="no")["lenet.log_softmax"]
+    assert reused > 1.2 * new
