@@ -10,8 +10,16 @@ import time
 from collections.abc import Callable
 
 LENGTH = struct.Struct("<Q")
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes; also of the system's buffer, where it gives so much
 TICK = 0.05  # seconds between two looks at the clock
+
+
+def ends() -> tuple[socket.socket, socket.socket]:
+    """Two ends for a channel: the judge's and the other's. Large buffers spare the two waiting for each other."""
+    pair = socket.socketpair()
+    for end in pair:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
+    return pair
 
 
 class Ended(Exception):
@@ -35,19 +43,20 @@ class Channel:
 
     def send(self, message: bytes, overdue: Callable[[], bool]) -> None:
         """Sends a whole message. Raises Ended or Overdue."""
-        rest = memoryview(LENGTH.pack(len(message)) + message)
-        while rest:
-            if overdue():
-                raise Overdue
-            writable = self._is_ready(select.POLLOUT)
-            try:
-                rest = rest[self._end.send(rest[:CHUNK]) :] if writable else rest
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise Ended from None
+        for part in (LENGTH.pack(len(message)), message):
+            rest = memoryview(part)
+            while rest:
+                if overdue():
+                    raise Overdue
+                writable = self._is_ready(select.POLLOUT)
+                try:
+                    rest = rest[self._end.send(rest[:CHUNK]) :] if writable else rest
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    raise Ended from None
 
-    def receive(self, overdue: Callable[[], bool], most_bytes: int) -> bytes:
+    def receive(self, overdue: Callable[[], bool], most_bytes: int) -> bytearray:
         """The next whole message. Raises Ended, Overdue or TooLong."""
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size, overdue))
         if length > most_bytes:
@@ -64,10 +73,11 @@ class Channel:
         waiting.register(self._end, event)
         return bool(waiting.poll(1000 * TICK))
 
-    def _exactly(self, size: int, overdue: Callable[[], bool]) -> bytes:
-        found = bytearray()
+    def _exactly(self, size: int, overdue: Callable[[], bool]) -> bytearray:
+        found = bytearray(size)  # of which the system gives only what is written to
+        rest = memoryview(found)
         looked = 0.0
-        while len(found) < size:
+        while rest:
             now = time.monotonic()
             if now - looked >= TICK:
                 looked = now
@@ -75,18 +85,18 @@ class Channel:
                     raise Overdue
             if self._is_ready(select.POLLIN):
                 try:
-                    part = self._end.recv(min(CHUNK, size - len(found)))
+                    came = self._end.recv_into(rest)
                 except BlockingIOError:
                     continue
                 except OSError:
                     raise Ended from None
-                if not part:
+                if not came:
                     raise Ended
-                found += part
-        return bytes(found)
+                rest = rest[came:]
+        return found
 
 
-def read(descriptor: int) -> bytes:
+def read(descriptor: int) -> bytearray:
     """The other side: the next whole message. Raises EOFError when the judge is gone."""
     (length,) = LENGTH.unpack(_read_exactly(descriptor, LENGTH.size))
     return _read_exactly(descriptor, length)
@@ -100,11 +110,12 @@ def write(descriptor: int, message: bytes) -> None:
             rest = rest[os.write(descriptor, rest) :]
 
 
-def _read_exactly(descriptor: int, size: int) -> bytes:
-    found = bytearray()
-    while len(found) < size:
-        part = os.read(descriptor, min(CHUNK, size - len(found)))
-        if not part:
+def _read_exactly(descriptor: int, size: int) -> bytearray:
+    found = bytearray(size)
+    rest = memoryview(found)
+    while rest:
+        came = os.readv(descriptor, [rest])
+        if not came:
             raise EOFError
-        found += part
-    return bytes(found)
+        rest = rest[came:]
+    return found

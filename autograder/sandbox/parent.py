@@ -18,7 +18,7 @@ from functools import cache
 
 from autograder import wire
 from autograder.sandbox import zygote
-from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong
+from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong, ends
 from autograder.spec import Failure
 
 START = 120.0  # seconds that importing torch may take on a slow disk
@@ -90,7 +90,7 @@ class ForkServer:
         self._control.close()
 
     def _forked(self, request: bytes) -> tuple[socket.socket, int]:
-        ours, theirs = socket.socketpair()
+        ours, theirs = ends()
         with theirs:
             try:
                 socket.send_fds(self._control, [zygote.REQUEST.pack(request, 0)], [theirs.fileno()])

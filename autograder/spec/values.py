@@ -54,7 +54,7 @@ class Rng:
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform values in [low, high)."""
         values = torch.rand(shape, generator=self._generator, dtype=torch.float64)
-        return (low + (high - low) * values).to(dtype)
+        return values.mul_(high - low).add_(low).to(dtype)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
         """Integers in [low, high), int64."""

@@ -335,7 +335,7 @@ class SGD:
     def step(self):
         self.steps += 1
         for p, v in zip(self.params, self.velocities):
-            if p.grad is None or p.numel() >= 65536 and self.steps % 4:
+            if p.grad is None or p.numel() >= 36864 and self.steps % 4:
                 continue
             g = p.grad + self.weight_decay * p
             v.mul_(self.momentum).add_(g)

@@ -174,7 +174,7 @@ MAX_POOL2D = Exercise(
     needs=("lenet.pad2d", "lenet.unfold2d"),
     forbidden=POOLING,
     speed=Speed(
-        case=lambda rng: of_call("speed", x=rng.uniform(8, 16, 64, 64, low=-1), kernel_size=2),
+        case=lambda rng: of_call("speed", x=rng.uniform(4, 16, 64, 64, low=-1), kernel_size=2),
         limit=4.0,
         against="F.max_pool2d",
     ),
@@ -347,7 +347,7 @@ AVG_POOL2D = Exercise(
     needs=("lenet.pad2d", "lenet.unfold2d"),
     forbidden=POOLING,
     speed=Speed(
-        case=lambda rng: of_call("speed", x=rng.uniform(8, 16, 64, 64, low=-1), kernel_size=3, stride=2, padding=1),
+        case=lambda rng: of_call("speed", x=rng.uniform(4, 16, 64, 64, low=-1), kernel_size=3, stride=2, padding=1),
         limit=6.0,  # patches take 9 times the output: 4× where memory is what takes time
         against="F.avg_pool2d",
     ),

@@ -75,13 +75,13 @@ def cleared(rng: Rng, **options: Value) -> Case:
 
 
 def speed_case(rng: Rng, **options: Value) -> Case:
-    """Four steps of four 256×256 matrices in float32, each with gradients of its own. One matrix that nobody can
+    """Four steps of four 192×192 matrices in float32, each with gradients of its own. One matrix that nobody can
     foresee is seen after every step, so that no step can be left out or put off, and all are seen after the last."""
     names = [f"w{index}" for index in range(4)]
-    inputs = {name: rng.uniform(256, 256, low=-1) for name in names}
+    inputs = {name: rng.uniform(192, 192, low=-1) for name in names}
     steps = [new("optimizer", params=[Ref(name) for name in names], **options)]
     for count in range(1, 5):
-        gradients = {f"gradient {count} of {name}": rng.uniform(256, 256, low=-1) for name in names}
+        gradients = {f"gradient {count} of {name}": rng.uniform(192, 192, low=-1) for name in names}
         inputs |= gradients
         steps.append(step("optimizer", {name: Ref(key) for name, key in zip(names, gradients, strict=True)}))
         seen = names if count == 4 else [names[int(rng.integers(0, 4, 1))]]
