@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of malloc.h
-LARGEST_THRESHOLD = 32 << 20  # bytes: what glibc itself raises M_MMAP_THRESHOLD to at most, M_TRIM_THRESHOLD to twice that
+LARGEST_THRESHOLD = 32 << 20  # bytes, to which glibc itself raises M_MMAP_THRESHOLD, M_TRIM_THRESHOLD to twice that
 MADV_POPULATE_READ = 22  # of linux/mman.h, since 5.14
 
 

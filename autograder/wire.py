@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(
-    message: bytes, *, most_bytes: int = 1 << 30, longest_tree: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)
+    message: bytes | bytearray, *, most_bytes: int = 1 << 30, longest_tree: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)
 ) -> Any:
     """The value that `encode` was given. Builds nothing but plain values and the spec's dataclasses among `kinds`.
 
@@ -111,7 +111,7 @@ def encode_trace(trace: Trace) -> bytes:
     return message
 
 
-def decode_reply(message: bytes) -> Trace | Failure | str:
+def decode_reply(message: bytes | bytearray) -> Trace | Failure | str:
     """What an answer's process said: a trace, a failure or a short word. Nothing in it is believed unchecked.
 
     Raises WireError for anything else, whatever the process wrote.
