@@ -44,7 +44,11 @@ def encode(value: Any) -> bytes:
 
 
 def decode(
-    message: bytes | bytearray, *, most_bytes: int = 1 << 30, longest_tree: int = 1 << 30, kinds: Collection[str] = tuple(KINDS)
+    message: bytes | bytearray,
+    *,
+    most_bytes: int = 1 << 30,
+    longest_tree: int = 1 << 30,
+    kinds: Collection[str] = tuple(KINDS),
 ) -> Any:
     """The value that `encode` was given. Builds nothing but plain values and the spec's dataclasses among `kinds`.
 

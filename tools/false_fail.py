@@ -1,12 +1,13 @@
 """Shows how often a fast enough answer is marked slow while this machine is busy with other things.
 
-python tools/false_fail.py                    # 3,000 verdicts, about two hours on two cores
+python tools/false_fail.py                    # 3,000 verdicts, more than an hour on two cores
 python tools/false_fail.py --trials 300       # a first look
 python tools/false_fail.py --exercise lenet.relu --exercise lenet.conv2d --load none
 
 Answers are references, and references that do their work several times over, so that they come near to what is asked
 of answers that must pass: the limit over 1.3. Every verdict is a final one, as grading gives it, from outside and on
-inputs of its own, while other processes compute and copy memory on every core. It ends with 1 if the rate is too high.
+inputs of its own, on every core at once, while other processes compute and copy memory there too. It ends with 1 if
+the rate is too high.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import beta
 from tqdm import tqdm
 
-from autograder import calibration, machine, references, registry
+from autograder import calibration, machine, references, registry, steady
 from autograder.sandbox import stopwatch
 from autograder.slicing import Cell
 from autograder.spec import Exercise, SpeedResult
@@ -89,10 +91,29 @@ def _ratio(exercise: Exercise, cells: Sequence[Cell]) -> float:
     return found.ratio
 
 
-def verdict(answer: Answer, seed: int) -> str:
-    """What grading says of the answer's speed: "within", "over", "inconclusive" or "broke"."""
-    found = stopwatch.speed_of(answer.exercise, answer.cells, seed)
-    return found.status if isinstance(found, SpeedResult) else "broke"
+@dataclass(frozen=True)
+class Trial:
+    """A verdict to be passed in another process. number: which of the answers it is on. end: seconds since 1970."""
+
+    number: int
+    exercise: str
+    cells: tuple[Cell, ...]
+    seed: int
+    end: float
+
+
+def verdict(trial: Trial) -> tuple[int, str]:
+    """What grading says of an answer's speed: "within", "over", "inconclusive" or "broke"; "" when time is up."""
+    if time.time() > trial.end:
+        return trial.number, ""
+    found = stopwatch.speed_of(registry.find(trial.exercise), trial.cells, trial.seed)
+    return trial.number, found.status if isinstance(found, SpeedResult) else "broke"
+
+
+def settle() -> None:
+    """Readies a process that passes verdicts, as a class's worker is."""
+    torch.set_num_threads(1)
+    steady.keep_memory()
 
 
 def compute() -> None:
@@ -132,15 +153,18 @@ def upper_bound(failed: int, trials: int) -> float:
     return 1.0 if failed >= trials else float(beta.ppf(0.95, failed + 1, trials - failed))
 
 
-def trials(answers: Sequence[Answer], number: int, seconds: float) -> None:
+def trials(answers: Sequence[Answer], number: int, seconds: float, processes: int) -> None:
     """Passes verdicts on the answers in turn, until there are so many or time is up."""
-    end = time.monotonic() + seconds
-    with suppress(KeyboardInterrupt):  # what was found until then is shown
-        for trial in tqdm(range(number), unit="verdict", disable=None):
-            if time.monotonic() > end:
-                break
-            answer = answers[trial % len(answers)]
-            answer.seen[verdict(answer, seed=1 + trial)] += 1
+    end = time.time() + seconds
+    wanted = (
+        Trial(at % len(answers), answers[at % len(answers)].exercise.id, answers[at % len(answers)].cells, 1 + at, end)
+        for at in range(number)
+    )
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, settle) as pool, suppress(KeyboardInterrupt):  # what was found until then is shown
+        for at, said in tqdm(pool.imap_unordered(verdict, wanted), total=number, unit="verdict", disable=None):
+            if said:
+                answers[at].seen[said] += 1
 
 
 def totals(answers: Sequence[Answer]) -> dict[str, float]:
@@ -181,6 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--lesson", default="lenet")
     parser.add_argument("--exercise", action="append", help="an exercise's id; may be given several times")
     parser.add_argument("--load", choices=LOADS, default="both", help="what runs on every core meanwhile")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that pass verdicts at once")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     names = options.exercise or [item.id for item in calibration.timed_exercises(options.lesson)]
@@ -190,7 +215,7 @@ def main(argv: list[str] | None = None) -> int:
             reference = references_of(registry.find(name))
             answers += [answer for answer in (reference, slower(reference)) if answer is not None]
         with busy(options.load):
-            trials(answers, options.trials, 60 * options.minutes)
+            trials(answers, options.trials, 60 * options.minutes, options.processes)
     found = totals(answers)
     say(answers, found, options.load, as_json=options.json)
     return int(found["rate"] >= ALLOWED)

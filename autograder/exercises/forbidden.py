@@ -61,6 +61,8 @@ RECTIFIERS = (
     "aten::*relu*",
     "aten::threshold*",
     "aten::hardtanh*",
+    "aten::*elu*",  # celu, selu, elu: relu where their constants are large or small enough
+    "aten::softplus*",
     "torch.nn.functional.*relu*",
     "torch.nn.functional.threshold*",
     "torch.nn.*ReLU*",
@@ -72,6 +74,15 @@ TANH = (
     "aten::*sigmoid*",
     "aten::sinh*",
     "aten::cosh*",
+    *(
+        "aten::*softmax*",
+        "aten::silu*",
+        "aten::*glu*",
+        "aten::mish*",
+        "aten::gelu*",
+    ),  # each has a sigmoid or tanh in it
+    *("aten::*lstm*", "aten::*gru*", "aten::*rnn*", "mkldnn::*rnn*"),
+    "aten::tan*",  # of an imaginary number
     "torch.nn.functional.*tanh*",
     "torch.nn.functional.*sigmoid*",
     "torch.nn.*Tanh*",
@@ -85,6 +96,7 @@ LOG_SOFTMAX = (
     "aten::*log_softmax*",
     "aten::*logsumexp*",
     "aten::*logcumsumexp*",
+    "aten::*attention*",  # some give the logarithm of their sums besides
     "torch.nn.functional.log_softmax",
     "torch.nn.LogSoftmax",
     "torch.special.log_softmax",

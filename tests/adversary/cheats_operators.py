@@ -175,6 +175,16 @@ CHEATS = (
         says="forbidden",
     ),
     instead("a primitive of torch's rewriting", "return torch.ops.prims.tanh(x)", "lenet.tanh", says="forbidden"),
+    relu("a softplus so sharp that it is a rectifier", "return F.softplus(x, beta=1e30, threshold=0.0)"),
+    relu("an exponential unit with little below 0", "return F.celu(x, 1e-30)"),
+    *(
+        instead(name, f"return {how}", "lenet.tanh", says="forbidden")
+        for name, how in (
+            ("the sigmoid in silu", "torch.where(x == 0, x, F.silu(2 * x) / torch.where(x == 0, 1, x) - 1)"),
+            ("the sigmoid in a softmax of two", "2 * torch.stack((2 * x, 0 * x)).softmax(0)[0] - 1"),
+            ("the tangent of an imaginary number", "torch.tan(1j * x).imag.to(x.dtype)"),
+        )
+    ),
     relu("saved and loaded code", f"return torch.fx.symbolic_trace({PACKAGED})(x)"),
     relu("an exported program", f"return torch.export.export({PACKAGED}, (x,)).module()(x)", says=""),
     relu(

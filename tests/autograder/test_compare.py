@@ -90,6 +90,8 @@ def test_tolerance_grows_with_the_root_of_terms_only():
 
 def test_integers_are_exact():
     assert differ(torch.tensor([10**12]), torch.tensor([10**12 + 1])).kind == "value"
+    assert differ(torch.tensor([2**60]), torch.tensor([2**60 + 1])).count == 1
+    assert differ(torch.tensor([2**60]), torch.tensor([2**60])) is None
 
 
 def test_lenient_is_for_recognising_mistakes():
