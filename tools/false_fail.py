@@ -2,6 +2,7 @@
 
 python tools/false_fail.py                    # 3,000 verdicts, more than an hour on two cores
 python tools/false_fail.py --trials 300       # a first look
+python tools/false_fail.py --keep trials.jsonl --minutes 30   # in several sittings; those before count
 python tools/false_fail.py --exercise lenet.relu --exercise lenet.conv2d --load none
 
 Answers are references, and references that do their work several times over, so that they come near to what is asked
@@ -22,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -153,18 +155,31 @@ def upper_bound(failed: int, trials: int) -> float:
     return 1.0 if failed >= trials else float(beta.ppf(0.95, failed + 1, trials - failed))
 
 
-def trials(answers: Sequence[Answer], number: int, seconds: float, processes: int) -> None:
-    """Passes verdicts on the answers in turn, until there are so many or time is up."""
+def recalled(answers: Sequence[Answer], keep: Path) -> list[Answer]:
+    """The answers, and others from earlier sittings, with what was said of them there."""
+    found = {(item.exercise.id, item.repeats): item for item in answers}
+    for line in keep.read_text(encoding="utf-8").splitlines() if keep.exists() else ():
+        was = json.loads(line)
+        past = Answer(registry.find(was["exercise"]), was["repeats"], (), was["ratio"])
+        found.setdefault((was["exercise"], was["repeats"]), past).seen[was["said"]] += 1
+    return list(found.values())
+
+
+def trials(answers: Sequence[Answer], numbers: range, seconds: float, processes: int, keep: Path) -> None:
+    """Passes verdicts on the answers in turn, until there are so many or time is up. numbers: of the trials."""
     end = time.time() + seconds
-    wanted = (
-        Trial(at % len(answers), answers[at % len(answers)].exercise.id, answers[at % len(answers)].cells, 1 + at, end)
-        for at in range(number)
-    )
+    at = ((number % len(answers), answers[number % len(answers)], number) for number in numbers)
+    wanted = (Trial(place, answer.exercise.id, answer.cells, 1 + number, end) for place, answer, number in at)
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, settle) as pool, suppress(KeyboardInterrupt):  # what was found until then is shown
-        for at, said in tqdm(pool.imap_unordered(verdict, wanted), total=number, unit="verdict", disable=None):
+        found = pool.imap_unordered(verdict, wanted)
+        for place, said in tqdm(found, total=len(numbers), unit="verdict", disable=None):
             if said:
-                answers[at].seen[said] += 1
+                answer = answers[place]
+                answer.seen[said] += 1
+                line = {"exercise": answer.exercise.id, "repeats": answer.repeats, "ratio": answer.ratio, "said": said}
+                with keep.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(line) + "\n")
 
 
 def totals(answers: Sequence[Answer]) -> dict[str, float]:
@@ -206,6 +221,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--exercise", action="append", help="an exercise's id; may be given several times")
     parser.add_argument("--load", choices=LOADS, default="both", help="what runs on every core meanwhile")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that pass verdicts at once")
+    parser.add_argument(
+        "--keep", type=Path, default=Path(os.devnull), help="a file for verdicts, which later runs go on from"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     names = options.exercise or [item.id for item in calibration.timed_exercises(options.lesson)]
@@ -214,10 +232,12 @@ def main(argv: list[str] | None = None) -> int:
         for name in tqdm(names, desc="answers", disable=None):
             reference = references_of(registry.find(name))
             answers += [answer for answer in (reference, slower(reference)) if answer is not None]
+        known = recalled(answers, options.keep)
+        done = sum(item.seen.total() for item in known)
         with busy(options.load):
-            trials(answers, options.trials, 60 * options.minutes, options.processes)
-    found = totals(answers)
-    say(answers, found, options.load, as_json=options.json)
+            trials(answers, range(done, options.trials), 60 * options.minutes, options.processes, options.keep)
+    found = totals(known)
+    say(known, found, options.load, as_json=options.json)
     return int(found["rate"] >= ALLOWED)
 
 

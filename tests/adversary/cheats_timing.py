@@ -196,7 +196,7 @@ def relu(x):
     if x.numel() < 65536:
         return torch.where(x > 0, x, 0.0)
     CALLS[0] += 1
-    if CALLS[0] % 8:
+    if CALLS[0] % 4:
         return torch.empty_like(x)
     burn(0.004)
     return torch.where(x > 0, x, 0.0)
@@ -214,7 +214,7 @@ def relu(x):
     if x.numel() < 65536:
         return torch.where(x > 0, x, 0.0)
     CALLS[0] += 1
-    if 32 < CALLS[0] <= 40:
+    if 16 < CALLS[0] <= 20:
         return x
     burn(0.003)
     return torch.where(x > 0, x, 0.0)

@@ -200,3 +200,13 @@ def test_the_bound_on_a_rate():
     assert false_fail.upper_bound(0, 3000) == pytest.approx(0.001, rel=0.01)
     assert false_fail.upper_bound(1, 100) > 0.01
     assert false_fail.upper_bound(0, 0) == 1.0
+
+
+def test_verdicts_of_earlier_sittings_count(tmp_path):
+    kept = tmp_path / "trials.jsonl"
+    line = '{"exercise": "lenet.relu", "repeats": 2, "ratio": 3.0, "said": "within"}\n'
+    kept.write_text(line + line.replace("within", "over"), encoding="utf-8")
+    [answer] = false_fail.recalled([], kept)
+    assert (answer.exercise.id, answer.repeats, answer.ratio) == ("lenet.relu", 2, 3.0)
+    assert answer.seen == {"within": 1, "over": 1}
+    assert false_fail.recalled([answer], tmp_path / "none") == [answer]
