@@ -22,7 +22,7 @@ import torch
 from distributed import Client, Future, LocalCluster, as_completed, fire_and_forget
 from distributed.scheduler import KilledWorker
 
-from autograder import marks, packs, registry, steady
+from autograder import marks, packs, quiet_end, registry, steady
 from autograder.grading import correctness, grade_trusting, with_speed_judged
 from autograder.judge import judge, with_speed
 from autograder.marks import Mark
@@ -95,6 +95,7 @@ def ready() -> None:
 @cache
 def _settle() -> None:
     """Readies a worker for long work. What it has imported by now would be searched for garbage again and again."""
+    quiet_end.after_all()
     steady.keep_memory()
     gc.freeze()
 

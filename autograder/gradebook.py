@@ -22,7 +22,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer, Unicode
 
-from autograder import marks, packs, registry, report
+from autograder import marks, packs, quiet_end, registry, report
 from autograder.grading import TRUSTS, grade, grade_trusting
 from autograder.marks import FAULT, WAITING, Mark, Sheet
 from autograder.notebook import METADATA, code_cells
@@ -44,6 +44,7 @@ class JudgeExercises(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is
 
     def require_protection(self) -> None:
         """Raises NbGraderException, after saying why, if untrusted work can't be shut in or the pack is faulty."""
+        quiet_end.after_all()
         refusal = "" if self.trust else protections.refusal()
         if refusal:
             self.log.error("%s", refusal)

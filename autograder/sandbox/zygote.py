@@ -7,6 +7,7 @@ in which is sealed what the exercise forbids; answers' processes are forked from
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import resource
 import socket
@@ -14,13 +15,7 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 
-import jaxtyping  # noqa: F401  # in every stub
-import matplotlib.pyplot  # noqa: F401  # it wants a folder to write to, which a child has not
-import numpy  # noqa: F401
 import torch
-import torch._dynamo  # torch would import it during the first timed call
-import torch.nn.functional
-import torch.optim
 
 from autograder import wire
 from autograder.sandbox import channel, child, filters, linux
@@ -28,6 +23,12 @@ from autograder.sandbox.readable import readable
 from autograder.sandbox.seal import rewritings
 from autograder.spec import Failure
 
+PRELOADED = (
+    *("numpy", "torch.nn.functional", "torch.optim"),
+    "jaxtyping",  # in every stub
+    "matplotlib.pyplot",  # it wants a folder to write to, which a child has not
+    "torch._dynamo",  # torch would import it during the first timed call
+)
 FORK, SIBLING, SEAL, REAP = b"f", b"b", b"s", b"r"
 REQUEST = struct.Struct("<cq")  # what, and the process to reap
 REPLY = struct.Struct("<qqq")  # process, wait status, peak memory in KiB
@@ -36,6 +37,8 @@ REPLY = struct.Struct("<qqq")  # process, wait status, peak memory in KiB
 def main(descriptor: int) -> None:
     """Serves requests from the judge until it is gone."""
     control = socket.socket(fileno=descriptor)
+    for name in PRELOADED:
+        importlib.import_module(name)
     program = filters.program()
     readable(())  # reads the folders once, for all children
     rewritings()
