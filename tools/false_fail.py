@@ -1,6 +1,6 @@
 """Shows how often a fast enough answer is marked slow while this machine is busy with other things.
 
-python tools/false_fail.py                    # 3,000 verdicts, more than an hour on two cores
+python tools/false_fail.py                    # 3,000 verdicts, a quarter of an hour on two cores
 python tools/false_fail.py --trials 300       # a first look
 python tools/false_fail.py --keep trials.jsonl --minutes 30   # in several sittings; those before count
 python tools/false_fail.py --exercise lenet.relu --exercise lenet.conv2d --load none
