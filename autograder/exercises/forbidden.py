@@ -58,10 +58,9 @@ AUTOGRAD = (
 )
 
 RECTIFIERS = (
-    "aten::*relu*",
+    "aten::*elu*",  # relu's kin, and celu, selu, elu: relu where their constants are large or small enough
     "aten::threshold*",
     "aten::hardtanh*",
-    "aten::*elu*",  # celu, selu, elu: relu where their constants are large or small enough
     "aten::softplus*",
     "torch.nn.functional.*relu*",
     "torch.nn.functional.threshold*",
@@ -74,13 +73,8 @@ TANH = (
     "aten::*sigmoid*",
     "aten::sinh*",
     "aten::cosh*",
-    *(
-        "aten::*softmax*",
-        "aten::silu*",
-        "aten::*glu*",
-        "aten::mish*",
-        "aten::gelu*",
-    ),  # each has a sigmoid or tanh in it
+    # each of these has a sigmoid or tanh in it
+    *("aten::*softmax*", "aten::silu*", "aten::*glu*", "aten::mish*", "aten::gelu*"),
     *("aten::*lstm*", "aten::*gru*", "aten::*rnn*", "mkldnn::*rnn*"),
     "aten::tan*",  # of an imaginary number
     "torch.nn.functional.*tanh*",

@@ -27,7 +27,6 @@ PRELOADED = (
     *("numpy", "torch.nn.functional", "torch.optim"),
     "jaxtyping",  # in every stub
     "matplotlib.pyplot",  # it wants a folder to write to, which a child has not
-    "torch._dynamo",  # torch would import it during the first timed call
 )
 FORK, SIBLING, SEAL, REAP = b"f", b"b", b"s", b"r"
 REQUEST = struct.Struct("<cq")  # what, and the process to reap
