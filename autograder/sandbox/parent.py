@@ -212,8 +212,3 @@ def running_zygote() -> Zygote:
         if found.alive():
             return found
     raise SandboxError("the process that answers are forked from ended too often")
-
-
-def cpu_seconds(process: int) -> float:
-    """The CPU time that a process has used, all its threads, on the kernel's clock for it."""
-    return time.clock_gettime_ns((~process << 3) | 2) / 1e9

@@ -19,7 +19,8 @@ from autograder import calibration, timing, wire
 from autograder.failures import TimeLimit
 from autograder.judge import compare_outputs, expected_outputs
 from autograder.sandbox.channel import Ended, Overdue
-from autograder.sandbox.parent import SandboxError, Zygote, cpu_seconds, running_zygote
+from autograder.sandbox.clock import cpu_seconds_at_rest
+from autograder.sandbox.parent import SandboxError, Zygote, running_zygote
 from autograder.sandbox.worker import GO, OUTPUTS, SandboxWorker, Times
 from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, Outputs, Rng, Speed, SpeedResult, Trace
@@ -56,11 +57,11 @@ class Sibling:
         return self._run(exercise, load)
 
     def _run(self, exercise: Exercise, load: bytes) -> Ran:
-        clock = [cpu_seconds(self._process)]
+        clock = [cpu_seconds_at_rest(self._process)]
         reply = None
         for message in (load, GO, OUTPUTS):
             reply = self._reply(message)
-            clock.append(cpu_seconds(self._process))
+            clock.append(cpu_seconds_at_rest(self._process))
         if not isinstance(reply, Trace) or reply.failure is not None:
             why = reply.failure.message if isinstance(reply, Trace) and reply.failure is not None else "no reply"
             raise SandboxError(f"the baseline of {exercise.id} fails: {why}")

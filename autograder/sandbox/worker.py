@@ -17,7 +17,8 @@ from autograder.limits import PATIENCE
 from autograder.runner import timeout
 from autograder.sandbox import seal
 from autograder.sandbox.channel import Channel, Ended, Overdue, TooLong
-from autograder.sandbox.parent import ForkServer, SandboxError, cpu_seconds, running_zygote
+from autograder.sandbox.clock import cpu_seconds, cpu_seconds_at_rest
+from autograder.sandbox.parent import ForkServer, SandboxError, running_zygote
 from autograder.slicing import Cell
 from autograder.spec import Case, Exercise, Failure, Trace
 
@@ -96,11 +97,11 @@ class SandboxWorker:
     def timed(self, load: bytes, limit: float) -> tuple[Times, Trace | Failure]:
         """Has a timed case carried out (`load`: the encoded request that brings it); its times, and what came of it."""
         wall = PATIENCE * limit + GRACE
-        clock = [self._cpu()]
+        clock = [self._cpu(cpu_seconds_at_rest)]
         reply: Trace | Failure | str = ""
         for message in (load, GO, OUTPUTS):
             reply = self._exchange(message, limit, wall)
-            clock.append(self._cpu())
+            clock.append(self._cpu(cpu_seconds_at_rest))
             if isinstance(reply, Failure):
                 break
         times = Times(work=clock[2] - clock[1], data=clock[-1] - clock[2] + clock[1] - clock[0]) if clock[3:] else NEVER
@@ -157,9 +158,9 @@ class SandboxWorker:
 
         return over
 
-    def _cpu(self) -> float:
+    def _cpu(self, read: Callable[[int], float] = cpu_seconds) -> float:
         try:
-            return cpu_seconds(self._process) if self._ended is None else 0.0
+            return read(self._process) if self._ended is None else 0.0
         except OSError:
             return 0.0
 
