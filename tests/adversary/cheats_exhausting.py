@@ -62,7 +62,9 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
     ),
     instead("a result that is nested for ever", "kept = []\nkept.append(kept)\nreturn kept", says="", outside=False),
     instead(
-        "a result as large as can be", "return [torch.zeros(1 << 22) for _ in range(18)]", says="MB", outside=False
+        "a result as large as can be",
+        "return [torch.zeros(1 << 22) for _ in range(18)]",  # on a busy machine the time is up first
+        outside=False,
     ),
     instead("many results that are large", "return torch.zeros(25 << 20)", says="MB", outside=False),
     instead(

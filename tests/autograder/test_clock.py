@@ -10,16 +10,16 @@ from autograder.sandbox.clock import TICK, cpu_seconds, cpu_seconds_at_rest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
 WORKS = """
-import sys, time
+import os, time
 
 def work(seconds):
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
 
-while sys.stdin.buffer.raw.read(1):
+while os.read(0, 1):
     work(0.003)
-    sys.stdout.buffer.raw.write(b"x")
+    os.write(1, b"x")
     work(0.001)  # as when memory is given back: the reply is out, and the process runs on
 """
 ENDLESS = "while True: pass"
