@@ -11,13 +11,16 @@ from typing import Any
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of malloc.h
 LARGEST_THRESHOLD = 32 << 20  # bytes, to which glibc itself raises M_MMAP_THRESHOLD, M_TRIM_THRESHOLD to twice that
-MADV_POPULATE_READ = 22  # of linux/mman.h, since 5.14
+MADV_POPULATE_READ, MADV_POPULATE_WRITE = 22, 23  # of linux/mman.h, since 5.14
+HEAP = 48 << 20  # bytes: what a timed case and its messages take
+PAGE = 4096
 
 
 def settle() -> None:
     """Call once in a child before anything is timed. Does nothing where the system isn't Linux."""
     keep_memory()
     if sys.platform == "linux":
+        _fill_heap()
         _map_constants()
 
 
@@ -52,16 +55,34 @@ def _of_glibc(name: str) -> Callable[..., Any] | None:
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
+def _fill_heap() -> None:
+    """Has the kernel give the memory that the first rounds would ask for: thousands of page faults, which a process
+    that has run for a while doesn't have."""
+    library = ctypes.CDLL(None)
+    library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+    library.free.argtypes = (ctypes.c_void_p,)
+    block = library.malloc(HEAP)
+    if block:
+        _madvise(block, block + HEAP, MADV_POPULATE_WRITE)
+        library.free(block)
+
+
 def _map_constants() -> None:
     """Maps torch's read-only data, which a fork leaves unmapped until it is read.
 
     AVX-512 code reads constants through masks. A read whose mask is empty never faults, so the page stays unmapped,
     and on AMD's processors each such read costs a hundred nanoseconds: `torch.expm1` took 12 times as long in a child.
     """
-    madvise = ctypes.CDLL(None).madvise
-    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, permissions, *rest = line.split()
         if permissions == "r--p" and "/libtorch_cpu" in rest[-1]:  # that of CUDA is six times as large
             start, end = (int(edge, 16) for edge in span.split("-"))
-            madvise(start, end - start, MADV_POPULATE_READ)
+            _madvise(start, end, MADV_POPULATE_READ)
+
+
+def _madvise(start: int, end: int, advice: int) -> None:
+    """Advises the kernel on the whole pages between two addresses. What it doesn't know it leaves."""
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    start = -(-start // PAGE) * PAGE
+    madvise(start, (end - start) // PAGE * PAGE, advice)

@@ -27,6 +27,7 @@ from autograder.steady import kept_memory
 
 GROUPS = 3  # the spread is that of the minima of three groups of rounds
 FEWEST, MOST = 6, 24  # rounds, unless fewer leave no doubt
+AGAIN = 15  # likewise, for a second look at an answer that seems slow
 NOISE = 1.3  # the factor that times may be off by
 LONGEST = 4.0  # seconds of measuring, of time or of anything else
 HOPELESS = 4.0  # times the limit: one call settles it
@@ -70,7 +71,7 @@ def _measured(
             base = _timed(case, exercise.baseline, device, clock, whose="the baseline of " + exercise.id)
             pairs = _rounds(ours, base, budget)
             if spread(pairs)[1] > budget.limit:  # over its budget only if it is so twice: something may have interfered
-                pairs = min(pairs, _rounds(ours, base, budget), key=lambda found: spread(found)[0])
+                pairs = min(pairs, _rounds(ours, base, budget, AGAIN), key=lambda found: spread(found)[0])
         with suppress(TimeLimit), time_limit(LONGEST), Watch() as watch:
             run_case(case, answer, device=device)
         memory = None
@@ -80,7 +81,7 @@ def _measured(
     return decide(pairs, budget, watch.operators, memory, limit)
 
 
-def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]]:
+def _rounds(ours: Timed, base: Timed, budget: Speed, fewest: int = FEWEST) -> list[tuple[float, float]]:
     """Interleaved times, as few as decide: (answer, baseline) in seconds."""
 
     def limited(seconds: float) -> float:
@@ -89,20 +90,22 @@ def _rounds(ours: Timed, base: Timed, budget: Speed) -> list[tuple[float, float]
 
     base()
     reference = min(base(), base())
-    return _first_and_others(limited, ours, base, reference, budget)
+    return _first_and_others(limited, ours, base, reference, budget, fewest)
 
 
-def outside_rounds(answer: Callable[[float], float], base: Timed, budget: Speed) -> list[tuple[float, float]]:
+def outside_rounds(
+    answer: Callable[[float], float], base: Timed, budget: Speed, fewest: int = FEWEST
+) -> list[tuple[float, float]]:
     """Likewise for an answer in another process, which `answer(limit)` runs on what `base` ran on last.
 
     base: warm. answer: raises `TimeLimit` past `limit` seconds, after which its process is gone.
     """
     reference = base()
-    return _first_and_others(answer, lambda: answer(LONGEST), base, reference, budget)
+    return _first_and_others(answer, lambda: answer(LONGEST), base, reference, budget, fewest)
 
 
 def _first_and_others(
-    limited: Callable[[float], float], ours: Timed, base: Timed, reference: float, budget: Speed
+    limited: Callable[[float], float], ours: Timed, base: Timed, reference: float, budget: Speed, fewest: int
 ) -> list[tuple[float, float]]:
     hopeless = HOPELESS * budget.limit * reference
     most = max(PATIENCE, hopeless)
@@ -115,20 +118,20 @@ def _first_and_others(
         return [(first, reference)] * GROUPS
     pairs: list[tuple[float, float]] = []
     end = time.monotonic() + LONGEST
-    while len(pairs) < MOST and (len(pairs) < FEWEST or time.monotonic() < end):
+    while len(pairs) < MOST and (len(pairs) < fewest or time.monotonic() < end):
         measured = base()
         pairs.append((ours(), measured))
-        if len(pairs) % GROUPS == 0 and _clear(pairs, budget):
+        if len(pairs) % GROUPS == 0 and _clear(pairs, budget, fewest):
             break
     return pairs
 
 
-def _clear(pairs: list[tuple[float, float]], budget: Speed) -> bool:
+def _clear(pairs: list[tuple[float, float]], budget: Speed, fewest: int) -> bool:
     """Whether more rounds would change nothing. A few are enough only below every edge, noise and all: what costs a
-    student something takes `FEWEST`."""
+    student something takes `fewest`."""
     _, low, high = spread(pairs)
     edges = [budget.limit] + ([budget.gold] if budget.gold is not None else [])
-    if len(pairs) < FEWEST:
+    if len(pairs) < fewest:
         return high * NOISE < min(edges)
     return high < min(edges) or (high / low < UNSTEADY and not any(low <= edge <= high for edge in edges))
 

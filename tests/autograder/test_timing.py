@@ -54,6 +54,11 @@ def test_no_early_end_near_an_edge_or_above_one(ratio):
     assert len(timing._rounds(lambda: ratio, lambda: 1.0, BUDGET)) == timing.FEWEST
 
 
+def test_a_second_look_is_longer():
+    assert len(timing._rounds(lambda: 5.5, lambda: 1.0, BUDGET, timing.AGAIN)) == timing.AGAIN
+    assert len(timing._rounds(lambda: 1.0, lambda: 1.0, BUDGET, timing.AGAIN)) == timing.GROUPS
+
+
 def test_a_slow_answer_is_over_and_a_twin_of_the_oracle_is_within():
     assert timing.measure_speed(TIMED, lambda x: 2 * x, CPU, 0).status == "within"
 
