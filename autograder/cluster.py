@@ -93,7 +93,7 @@ def ready() -> None:
 
 
 @cache
-def _settle() -> None:
+def settle() -> None:
     """Readies a worker for long work. What it has imported by now would be searched for garbage again and again."""
     quiet_end.after_all()
     steady.keep_memory()
@@ -111,7 +111,7 @@ def judged(job: Job) -> Outcomes:
         if refusal:
             raise ClusterError(refusal)
         torch.set_num_threads(1)
-        _settle()
+        settle()
         pack = packs.chosen()
         return [_outcome(pack.applied(registry.find(name)), job) for name in job.exercises]
 

@@ -32,7 +32,7 @@ from rich.table import Table
 from scipy.stats import beta
 from tqdm import tqdm
 
-from autograder import calibration, machine, references, registry, steady
+from autograder import calibration, cluster, machine, references, registry
 from autograder.sandbox import stopwatch
 from autograder.slicing import Cell
 from autograder.spec import Exercise, SpeedResult
@@ -115,7 +115,7 @@ def verdict(trial: Trial) -> tuple[int, str]:
 def settle() -> None:
     """Readies a process that passes verdicts, as a class's worker is."""
     torch.set_num_threads(1)
-    steady.keep_memory()
+    cluster.settle()
 
 
 def compute() -> None:
@@ -165,11 +165,15 @@ def recalled(answers: Sequence[Answer], keep: Path) -> list[Answer]:
     return list(found.values())
 
 
+def _trial(answers: Sequence[Answer], number: int, end: float) -> Trial:
+    place = number % len(answers)
+    return Trial(place, answers[place].exercise.id, answers[place].cells, 1 + number, end)
+
+
 def trials(answers: Sequence[Answer], numbers: range, seconds: float, processes: int, keep: Path) -> None:
     """Passes verdicts on the answers in turn, until there are so many or time is up. numbers: of the trials."""
     end = time.time() + seconds
-    at = ((number % len(answers), answers[number % len(answers)], number) for number in numbers)
-    wanted = (Trial(place, answer.exercise.id, answer.cells, 1 + number, end) for place, answer, number in at)
+    wanted = (_trial(answers, number, end) for number in numbers)
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, settle) as pool, suppress(KeyboardInterrupt):  # what was found until then is shown
         found = pool.imap_unordered(verdict, wanted)
