@@ -66,7 +66,8 @@ return eval("-" * 0 + "repr(nested)", {"nested": nested})
         "return [torch.zeros(1 << 22) for _ in range(18)]",  # on a busy machine the time is up first
         outside=False,
     ),
-    instead("many results that are large", "return torch.zeros(25 << 20)", says="MB", outside=False),
+    instead("a result that is large", "return torch.zeros(25 << 20)", says="MB", outside=False),
+    instead("many results that are large", "return [torch.zeros(1 << 22) for _ in range(6)]", says="MB", outside=False),
     instead(
         "hundreds of thousands of empty lists",
         "return [[] for _ in range(400_000)]",  # on a busy machine the time is up first
