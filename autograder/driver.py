@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -266,6 +266,10 @@ def made_inputs(case: Case, device: torch.device) -> dict[str, Any]:
 def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device) -> dict[str, str]:
     own = module.state_dict()
     if all(name in own and own[name].shape == value.shape for name, value in weights.items()):
+        more = _parameters_beyond(module, weights)
+        if more:  # buffers beyond the weights are the answer's own business, so the table leaves them out
+            beside = {name: value for name, value in own.items() if name in weights or name in more}
+            raise _Refused(Failure("output", parameter_table(weights, beside)))
         names = {name: name for name in weights}
     else:
         names = dict(zip(weights, own, strict=False))
@@ -281,19 +285,31 @@ def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device)
     return names
 
 
+def _parameters_beyond(module: nn.Module, weights: Mapping[str, Value]) -> set[str]:
+    """Names of the parameters that are none of the weights under any name of theirs."""
+    every = list(module.named_parameters(remove_duplicate=False))
+    known = {id(parameter) for name, parameter in every if name in weights}
+    return {name for name, parameter in every if id(parameter) not in known}
+
+
+SHOWN_ROWS = 12  # of a parameter table: a report has room for no more
+
+
 def parameter_table(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
-    """Expected and found parameters side by side; the first row that differs is marked."""
+    """Expected and found parameters side by side, around the first row that differs, which is marked."""
     left = [f"{name} {tuple(value.shape)}" for name, value in expected.items()]
     right = [f"{name} {tuple(value.shape)}" for name, value in got.items()]
-    width = max(map(len, left), default=0)
+    pairs = list(zip_longest(left, right, fillvalue="nothing"))
+    differs = [one.partition(" ")[2] != other.partition(" ")[2] for one, other in pairs]
+    marked = differs.index(True) if True in differs else len(pairs)
+    start = max(0, min(marked - SHOWN_ROWS // 2, len(pairs) - SHOWN_ROWS))
+    end = start + SHOWN_ROWS
+    width = max((len(one) for one, _ in pairs[start:end]), default=0)
     rows = ["the parameters don't fit (expected on the left, yours on the right):"]
-    marked = False
-    for index in range(max(len(left), len(right))):
-        one = left[index] if index < len(left) else "nothing"
-        other = right[index] if index < len(right) else "nothing"
-        differs = one.partition(" ")[2] != other.partition(" ")[2]
-        rows.append(f"  {one:<{width}}   {other}{'   ← first that differs' if differs and not marked else ''}")
-        marked = marked or differs
+    rows += [f"  … {start} rows that fit"] if start else []
+    for index, (one, other) in enumerate(pairs[start:end], start):
+        rows.append(f"  {one:<{width}}   {other}{'   ← first that differs' if index == marked else ''}")
+    rows += [f"  … {len(pairs) - end} more rows"] if end < len(pairs) else []
     return "\n".join(rows)
 
 

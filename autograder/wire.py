@@ -102,7 +102,8 @@ def _tensor_header(value: Tensor, blobs: list[bytes]) -> dict[str, Any]:
 
 
 def encode_trace(trace: Trace) -> bytes:
-    """A trace as bytes; what can't be sent becomes a failure that says so."""
+    """A trace as bytes; what can't be sent becomes a failure that says so. Of its stages the first are sent."""
+    trace = replace(trace, stages=trace.stages[:MOST_STAGES])
     try:
         message = encode(trace)
     except (RecursionError, MemoryError):
@@ -131,6 +132,7 @@ def decode_reply(message: bytes | bytearray) -> Trace | Failure | str:
 
 
 LONGEST_WORD, LONGEST_NAME, LONGEST_TEXT, MOST_NAMES = 40, 200, 2000, 100
+MOST_STAGES = 1000  # of a network; the deepest of the course's, ResNet-152, has 522
 
 
 def _checked_trace(trace: Trace) -> Trace:
@@ -143,8 +145,8 @@ def _checked_trace(trace: Trace) -> Trace:
         and all(len(pair) == 2 and _are(pair, str) for pair in pairs)
         and all(type(number) is int and number >= 0 for number in (trace.printed_lines, trace.operators))
         and isinstance(trace.printed, str)
-        and _are(trace.stages, Stage)
-        and all(isinstance(stage.inputs, dict) and isinstance(stage.output, dict) for stage in trace.stages)
+        and _are(trace.stages, Stage, MOST_STAGES)
+        and all(_is_stage(stage) for stage in trace.stages)
     )
     if not fits:
         raise WireError("a trace's parts are not what they should be")
@@ -161,10 +163,14 @@ def _checked_failure(failure: Failure) -> Failure:
     return Failure(failure.kind, failure.message[:LONGEST_TEXT], lines)
 
 
-def _are(values: Any, kind: type) -> bool:
+def _are(values: Any, kind: type, most: int = MOST_NAMES) -> bool:
     """Whether these are a few values, all of one type."""
-    few = isinstance(values, tuple | list) and len(values) <= MOST_NAMES
+    few = isinstance(values, tuple | list) and len(values) <= most
     return few and all(isinstance(value, kind) for value in values)
+
+
+def _is_stage(stage: Stage) -> bool:
+    return _is_name(stage.name) and isinstance(stage.inputs, dict) and isinstance(stage.output, dict)
 
 
 def _is_name(value: Any) -> bool:

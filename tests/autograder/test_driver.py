@@ -5,8 +5,9 @@ import functools
 import pytest
 import torch
 
-from autograder.driver import run_case
-from autograder.spec import Case, Ref, call, draw, iterate, of_call, seed
+from autograder import registry
+from autograder.driver import SHOWN_ROWS, parameter_table, run_case
+from autograder.spec import Case, Ref, Rng, call, draw, iterate, load, new, of_call, seed, state
 
 X = torch.arange(6.0)
 TAKEN = Case("pieces", (call("pieces", Ref("x")), iterate("pieces", 2)), inputs={"x": X})
@@ -58,3 +59,71 @@ def test_parameters_that_do_not_fit_are_told_by_the_names_of_the_case():
 
 def test_views_in_dictionaries_are_noted():
     assert run_case(of_call("a dictionary", x=X), lambda x: {"half": x[:3]}).aliases == (("out", "x"),)
+
+
+@pytest.mark.parametrize("wrong", [0, 5, 60, 119])
+def test_a_long_parameter_table_shows_the_first_row_that_differs(wrong):
+    expected = {f"layer{number}.weight": torch.zeros(3, number + 1) for number in range(120)}
+    got = {name: value.clone() for name, value in expected.items()}
+    for number in range(wrong, 120, 7):
+        got[f"layer{number}.weight"] = torch.zeros(4)
+    title, *rows = parameter_table(expected, got).splitlines()
+    marked = [row for row in rows if "first that differs" in row]
+    assert title.startswith("the parameters don't fit")
+    assert len(rows) <= SHOWN_ROWS + 2
+    assert len(marked) == 1
+    assert f"layer{wrong}.weight (3, {wrong + 1})" in marked[0]
+    assert sum(map(len, rows)) < 1900  # a report has room for 2,000
+
+
+def test_a_parameter_that_is_missing_at_the_end_is_marked():
+    expected = {name: torch.zeros(2) for name in ("weight", "bias")}
+    assert (
+        parameter_table(expected, {"weight": torch.zeros(2)})
+        .splitlines()[-1]
+        .endswith("nothing   ← first that differs")
+    )
+
+
+class Layers(torch.nn.Module):
+    """A chain of linear layers of this many rows; with `noted`, also a buffer and a second name for a weight."""
+
+    def __init__(self, sizes, noted=False):
+        super().__init__()
+        if noted:
+            self.register_buffer("calls", torch.zeros(7))
+        self.parts = torch.nn.Sequential(*(torch.nn.Linear(2, size) for size in sizes))
+        if noted:
+            self.beginning = self.parts[0].weight
+
+
+WEIGHTS = {"parts.0.weight": torch.ones(2, 2), "parts.0.bias": torch.ones(2)}
+WEIGHTS |= {"parts.1.weight": torch.ones(3, 2), "parts.1.bias": torch.ones(3)}
+
+
+def loaded(*sizes, noted=False):
+    case = Case("weights", (new("net"), load("net", WEIGHTS), state("net")))
+    return run_case(case, lambda: Layers(sizes, noted))
+
+
+def test_parameters_beyond_the_weights_are_shown_in_the_table():
+    deeper = loaded(2, 3, 4)
+    assert deeper.failure.kind == "output"
+    assert "nothing" in deeper.failure.message
+    assert "parts.2.weight (4, 2)   ← first that differs" in deeper.failure.message
+
+
+def test_buffers_and_second_names_beyond_the_weights_are_the_answers_own_business():
+    assert loaded(2, 3, noted=True).failure is None
+    deeper = loaded(2, 3, 4, noted=True).failure.message
+    assert "calls" not in deeper
+    assert "parts.2.weight (4, 2)   ← first that differs" in deeper
+
+
+def test_a_deeper_resnet_gets_the_table():
+    exercise = registry.find("resnet.ResNet")
+    case = next(iter(exercise.cases(Rng(0))))
+    assert case.name.startswith("18 layers")
+    failure = run_case(case, lambda depth, **options: exercise.oracle(34, **options)).failure
+    assert "layer2.0.conv1.weight" in failure.message
+    assert "layer1.2.conv1.weight" in failure.message

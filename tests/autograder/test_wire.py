@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autograder import registry, wire
-from autograder.spec import Case, Failure, Line, Opaque, Probe, Ref, Rng, Trace, of_call
+from autograder.spec import Case, Failure, Line, Opaque, Probe, Ref, Rng, Stage, Trace, of_call
 
 
 def same(one, other):
@@ -103,3 +103,26 @@ def test_damaged_bytes_raise_wire_errors_only():
 def test_forged_headers_are_refused(tree):
     with pytest.raises(wire.WireError):
         wire.decode(len(tree).to_bytes(4, "little") + tree.encode() + b"\0" * 16)
+
+
+def stages(count, name="layer1"):
+    return tuple(Stage(f"{name}.{number}", {"input": (torch.ones(2),)}, {"output": 3.0}) for number in range(count))
+
+
+def test_the_stages_of_a_deep_network_travel():
+    sent = stages(wire.MOST_NAMES * 7)
+    back = wire.decode_reply(wire.encode_trace(Trace(stages=sent)))
+    assert [stage.name for stage in back.stages] == [stage.name for stage in sent]
+    assert torch.equal(back.stages[-1].inputs["input"][0], torch.ones(2))
+
+
+def test_of_endless_stages_the_first_are_sent():
+    back = wire.decode_reply(wire.encode_trace(Trace(stages=stages(wire.MOST_STAGES + 5))))
+    assert len(back.stages) == wire.MOST_STAGES
+    assert back.stages[0].name == "layer1.0"
+
+
+@pytest.mark.parametrize("forged", [stages(wire.MOST_STAGES + 1), stages(1, "x" * 999), (Stage(3, {}, {}),), (3,)])
+def test_forged_stages_are_refused(forged):
+    with pytest.raises(wire.WireError):
+        wire.decode_reply(wire.encode(Trace(stages=forged)))
