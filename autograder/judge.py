@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -38,6 +38,15 @@ STOPS_ALL = ("unsolved", "missing", "signature", "forbidden", "crashed")  # noth
 MOST_TIMEOUTS = 1
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The right outputs of a case, what the measure finds in them, and its worth: 0 if a trivial answer passes."""
+
+    outputs: Outputs
+    measured: Outputs
+    worth: float
+
+
 class Paper:
     """An exercise's cases of one seed, and what is expected of each: worked out once, for any number of answers."""
 
@@ -46,13 +55,14 @@ class Paper:
         self.seed = seed
         self.device = device or torch.device("cpu")
         self.cases = cases_of(exercise, seed)
-        self._expected: dict[str, tuple[Outputs, float]] = {}
+        self._expected: dict[str, Expected] = {}
 
-    def expected(self, case: Case) -> tuple[Outputs, float]:
-        """The right outputs, and what the case is worth (0 if a trivial answer passes it)."""
+    def expected(self, case: Case) -> Expected:
+        """What is expected of a case."""
         if case.name not in self._expected:
             outputs = expected_outputs(self.exercise, case, self.device)
-            self._expected[case.name] = outputs, _worth(self.exercise, case, outputs)
+            measured = self.exercise.measure(case, outputs)
+            self._expected[case.name] = Expected(outputs, measured, _worth(self.exercise, case, outputs, measured))
         return self._expected[case.name]
 
 
@@ -153,15 +163,15 @@ def expected_outputs(exercise: Exercise, case: Case, device: torch.device) -> Ou
 
 
 def _result(exercise: Exercise, case: Case, trace: Trace, paper: Paper) -> CaseResult:
-    outputs, worth = paper.expected(case)
-    return CaseResult(case, _problem(exercise, case, trace, outputs), worth=worth)
+    expected = paper.expected(case)
+    return CaseResult(case, _problem(exercise, case, trace, expected), worth=expected.worth)
 
 
-def _problem(exercise: Exercise, case: Case, trace: Trace, outputs: Outputs) -> Problem | None:
+def _problem(exercise: Exercise, case: Case, trace: Trace, expected: Expected) -> Problem | None:
     broken = _broken_rule(exercise, case, trace)
     if broken is not None:
         return broken
-    mismatch = compare_outputs(exercise, case, outputs, trace.outputs)
+    mismatch = _compare(exercise, case, expected.outputs, expected.measured, trace.outputs)
     if mismatch is None:
         return None
     if mismatch.path.startswith("gradient of") and mismatch.got is None:
@@ -192,8 +202,12 @@ def _broken_rule(exercise: Exercise, case: Case, trace: Trace) -> Problem | None
 
 def compare_outputs(exercise: Exercise, case: Case, expected: Outputs, got: Outputs) -> Mismatch | None:
     """How the measured outputs differ, or None."""
+    return _compare(exercise, case, expected, exercise.measure(case, expected), got)
+
+
+def _compare(exercise: Exercise, case: Case, expected: Outputs, wanted: Outputs, got: Outputs) -> Mismatch | None:
+    """As `compare_outputs`, with what the measure finds in the expected outputs."""
     rule = Comparison(exercise.tolerance, case.terms, case.scale)
-    wanted = exercise.measure(case, expected)
     found = None if far_larger(got, expected) else _measured(exercise, case, got)
     if found is not None:
         return rule.outputs(wanted, found)
@@ -211,9 +225,14 @@ def _measured(exercise: Exercise, case: Case, got: Outputs) -> Outputs | None:
         return None
 
 
-def _worth(exercise: Exercise, case: Case, outputs: Outputs) -> float:
-    """0 if zeros, ones or the echoed input would pass this case: it proves nothing on its own."""
-    return 0.0 if any(passes_trivially(exercise, case, outputs, kind) for kind in TRIVIAL) else 1.0
+def _worth(exercise: Exercise, case: Case, outputs: Outputs, measured: Outputs) -> float:
+    """0 if zeros, ones or the echoed input would pass this case, gradients left aside: it proves nothing on its own."""
+    forward = {name: value for name, value in outputs.items() if not name.startswith("gradient of")}
+    wanted = measured if len(forward) == len(outputs) else exercise.measure(case, forward)
+    for kind in TRIVIAL:
+        if _compare(exercise, case, forward, wanted, trivial_outputs(case, outputs, kind)) is None:
+            return 0.0
+    return 1.0
 
 
 TRIVIAL = ("zeros", "ones", "echo")
@@ -239,12 +258,6 @@ def trivial_outputs(case: Case, outputs: Outputs, kind: str) -> Outputs:
         return value
 
     return {name: replaced(value) for name, value in outputs.items() if not name.startswith("gradient of")}
-
-
-def passes_trivially(exercise: Exercise, case: Case, outputs: Outputs, kind: str) -> bool:
-    """Whether trivial outputs would be taken for right, gradients left aside."""
-    forward = {name: value for name, value in outputs.items() if not name.startswith("gradient of")}
-    return compare_outputs(exercise, case, forward, trivial_outputs(case, outputs, kind)) is None
 
 
 def _points(exercise: Exercise, results: Sequence[CaseResult], unjudged: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from autograder.goldens import cases_of
-from autograder.judge import TRIVIAL, expected_outputs, judge, trivial_outputs
+from autograder.judge import TRIVIAL, Paper, expected_outputs, judge, trivial_outputs
 from autograder.runner import in_this_process
 from autograder.spec import Answer, Case, Exercise, Outputs, SpeedResult, Trace, Verdict
 from autograder.timing import measure_speed
@@ -24,6 +24,7 @@ class Row:
     """One exercise's outcome. `faults` say what is wrong with the exercise; an empty list is what we want."""
 
     id: str
+    live: bool = False
     reference: bool = False
     stub: bool = False
     wrong: int = 0
@@ -40,12 +41,12 @@ def run(
     exercise: Exercise, reference: Answer, alternatives: Sequence[Answer], seeds: Iterable[int], device: torch.device
 ) -> Row:
     """Everything that must hold for one exercise, over several seeds."""
-    row = Row(exercise.id, wrong=len(exercise.wrong), alternatives=len(alternatives))
+    row = Row(exercise.id, live=exercise.live, wrong=len(exercise.wrong), alternatives=len(alternatives))
     seeds = tuple(seeds)[:1] if exercise.live else tuple(seeds)  # a live one trains: one seed is all that time allows
-    _check_reference(row, exercise, reference, seeds, device)
-    _check_trivial(row, exercise, seeds[0], device)
+    papers = _check_reference(row, exercise, reference, seeds, device)
+    _check_trivial(row, papers[0])
     for wrong in exercise.wrong:
-        verdicts = [_judge(replace(exercise, forbidden=()), wrong.answer, seed, device) for seed in seeds]
+        verdicts = [_judge(replace(exercise, forbidden=()), wrong.answer, paper) for paper in papers]
         rejected = all(verdict.status == "not yet" for verdict in verdicts)
         named = all(verdict.diagnosis is not None and verdict.diagnosis.name == wrong.name for verdict in verdicts)
         row.rejected += rejected
@@ -56,7 +57,7 @@ def run(
             names = {verdict.diagnosis.name if verdict.diagnosis else "nothing" for verdict in verdicts}
             row.faults.append(f"wrong answer {wrong.name!r} is taken for {' and '.join(sorted(names))}")
     for answer in alternatives:
-        verdicts = [_judge(exercise, answer, seed, device) for seed in seeds]
+        verdicts = [_judge(exercise, answer, paper) for paper in papers]
         failed = [verdict for verdict in verdicts if verdict.status != "right"]
         row.accepted += not failed
         if failed:
@@ -66,12 +67,13 @@ def run(
 
 def _check_reference(
     row: Row, exercise: Exercise, reference: Answer, seeds: Sequence[int], device: torch.device
-) -> None:
-    verdicts = []
-    times = []
+) -> list[Paper]:
+    """Judges the reference as a student's check does, from drawing the cases on; gives the papers that this left."""
+    papers, verdicts, times = [], [], []
     for seed in seeds:
         start = time.perf_counter()
-        verdicts.append(_judge(exercise, reference, seed, device))
+        papers.append(Paper(exercise, seed, device))
+        verdicts.append(_judge(exercise, reference, papers[-1]))
         times.append(time.perf_counter() - start)
     row.seconds = min(times)  # warm, and the least disturbed
     failed = [verdict for verdict in verdicts if verdict.status != "right"]
@@ -84,20 +86,21 @@ def _check_reference(
         row.speed = speed.ratio
         if speed.status == "over" or speed.over_memory:
             row.faults.append(f"the reference is over its own budget: {speed}")
-    stubbed = _judge(exercise, stub, seeds[0], device)
+    stubbed = _judge(exercise, stub, papers[0])
     row.stub = stubbed.status == "unsolved"
     if not row.stub:
         row.faults.append(f"the stub is not recognised: {_why(stubbed)}")
+    return papers
 
 
-def _check_trivial(row: Row, exercise: Exercise, seed: int, device: torch.device) -> None:
+def _check_trivial(row: Row, paper: Paper) -> None:
     for kind in (*TRIVIAL, "noise"):
 
         def answer(case: Case, kind: str = kind) -> Trace:
-            expected = expected_outputs(exercise, case, device)
+            expected = paper.expected(case).outputs
             return Trace(outputs=_noise(expected) if kind == "noise" else trivial_outputs(case, expected, kind))
 
-        verdict = judge(exercise, answer, seed=seed, device=device)
+        verdict = judge(paper.exercise, answer, seed=paper.seed, device=paper.device, paper=paper)
         if verdict.points or verdict.status == "right":
             row.faults.append(f"{kind} earns {verdict.points} points")
 
@@ -126,8 +129,9 @@ def stub(*args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError
 
 
-def _judge(exercise: Exercise, answer: Answer, seed: int, device: torch.device) -> Verdict:
-    return judge(exercise, in_this_process(exercise, answer, device), seed=seed, device=device)
+def _judge(exercise: Exercise, answer: Answer, paper: Paper) -> Verdict:
+    run = in_this_process(exercise, answer, paper.device)
+    return judge(exercise, run, seed=paper.seed, device=paper.device, paper=paper)
 
 
 def _why(verdict: Verdict) -> str:
@@ -157,8 +161,8 @@ def run_all(
 
 
 def totals(rows: Sequence[Row]) -> dict[str, float]:
-    """The one line of totals."""
-    times = sorted(row.seconds for row in rows) or [0.0]
+    """The one line of totals; the seconds are those of the checks that don't train."""
+    times = sorted(row.seconds for row in rows if not row.live) or [0.0]
     return {
         "exercises": len(rows),
         "wrong answers": sum(row.wrong for row in rows),
@@ -168,5 +172,6 @@ def totals(rows: Sequence[Row]) -> dict[str, float]:
         "accepted": sum(row.accepted for row in rows),
         "median check seconds": round(statistics.median(times), 3),
         "p95 check seconds": round(times[min(len(times) - 1, int(0.95 * len(times)))], 3),
+        "longest check seconds": round(times[-1], 3),
         "faults": sum(len(row.faults) for row in rows),
     }
