@@ -10,5 +10,10 @@ LESSONS = sorted(str(path.relative_to(HERE / "course")) for path in (HERE / "cou
 setup(
     packages=[*find_packages(str(HERE), include=["autograder*", "solutions*"]), "p2v_data", "p2v_course"],
     package_dir={"p2v_data": "datasets/p2v_data", "p2v_course": "course"},
-    package_data={"p2v_course": LESSONS, "solutions": ["*.md"], "autograder": ["**/*.golden"]},
+    package_data={
+        "p2v_course": LESSONS,
+        "solutions": ["*.md"],
+        "autograder": ["**/*.golden"],
+        "p2v_data": ["studies/*.json"],
+    },
 )

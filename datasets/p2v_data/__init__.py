@@ -6,8 +6,12 @@ from p2v_data.device import cores, device, threads
 from p2v_data.digits import digits, digits_8x8
 from p2v_data.errors import DataDamagedError, DataMissingError, DeviceError, FetchError, UserError
 from p2v_data.fashion import fashion
+from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
 from p2v_data.photographs import photograph, photograph_provenance, photographs
+from p2v_data.pneumonia import pneumonia
+from p2v_data.puzzles import marked_digits, pointed_digits
+from p2v_data.recorded import recorded
 from p2v_data.store import CatalogueRow, catalogue, data_folder, fetch
 
 __all__ = [
@@ -29,9 +33,14 @@ __all__ = [
     "digits_8x8",
     "fashion",
     "fetch",
+    "flowers",
+    "marked_digits",
     "photograph",
     "photograph_provenance",
     "photographs",
+    "pneumonia",
+    "pointed_digits",
     "read_idx",
+    "recorded",
     "threads",
 ]

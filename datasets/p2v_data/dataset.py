@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from p2v_data.summary import Rows, html_image, html_table, text_table
@@ -26,6 +27,7 @@ class Provenance:
         count: number of images.
         shape: of one image, (C, H, W).
         value_range: smallest and largest value a pixel may have.
+        dtype: of the pixels.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Provenance:
     count: int
     shape: tuple[int, ...]
     value_range: tuple[float, float] = (0.0, 1.0)
+    dtype: Literal["float32", "uint8"] = "float32"
 
     @property
     def title(self) -> str:
@@ -43,7 +46,7 @@ class Provenance:
         low, high = self.value_range
         images = "1 image" if self.count == 1 else f"{self.count:,} images"
         size = "×".join(str(length) for length in self.shape)
-        return f"{self.name}: {images}, {size} (C×H×W), float32 in {low:g}..{high:g}, {self.kind}"
+        return f"{self.name}: {images}, {size} (C×H×W), {self.dtype} in {low:g}..{high:g}, {self.kind}"
 
     @property
     def rows(self) -> Rows:
@@ -60,37 +63,48 @@ class Provenance:
 class Split(NamedTuple):
     """One part of a data set; unpacks as ``x, y = data.train``."""
 
-    images: Float[Tensor, "N C H W"]
+    images: Float[Tensor, "N C H W"] | UInt8[Tensor, "N C H W"]
     labels: Int[Tensor, " N"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImageDataset:
-    """Labelled images with a fixed split: the training part first, then the test part, each with its classes mixed.
+    """Labelled images with a fixed split: the training part first, then (if there is one) the validation part, then the
+    test part, each with its classes mixed.
 
     Attributes:
-        images: float32, 0..1.
+        images: float32, 0..1; or uint8, 0..255, where a loader was asked for bytes.
         labels: int64, 0..K-1, an index into ``class_names``.
         class_names: K names.
-        train_count: how many of the images, from the first, are for training; the rest are for testing.
+        train_count: how many of the images, from the first, are for training.
+        validation_count: how many of those that follow are for choosing; the rest are for testing.
         provenance: where the data comes from.
     """
 
-    images: Float[Tensor, "N C H W"]
+    images: Float[Tensor, "N C H W"] | UInt8[Tensor, "N C H W"]
     labels: Int[Tensor, " N"]
     class_names: tuple[str, ...]
     train_count: int
+    validation_count: int = 0
     provenance: Provenance
 
     @property
     def train(self) -> Split:
         """The training part, a view of ``images`` and ``labels``."""
-        return Split(self.images[: self.train_count], self.labels[: self.train_count])
+        return self._part(0, self.train_count)
+
+    @property
+    def validation(self) -> Split:
+        """The part to choose by, a view of ``images`` and ``labels``; empty where the set has none."""
+        return self._part(self.train_count, self.train_count + self.validation_count)
 
     @property
     def test(self) -> Split:
         """The test part, a view of ``images`` and ``labels``; it shares no image with ``train``."""
-        return Split(self.images[self.train_count :], self.labels[self.train_count :])
+        return self._part(self.train_count + self.validation_count, len(self))
+
+    def _part(self, first: int, end: int) -> Split:
+        return Split(self.images[first:end], self.labels[first:end])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -99,6 +113,7 @@ class ImageDataset:
     def _rows(self) -> Rows:
         return [
             ("train", self._counts(self.train)),
+            *[("validation", self._counts(self.validation))] * bool(self.validation_count),
             ("test", self._counts(self.test)),
             ("classes", ", ".join(self.class_names)),
             *self.provenance.rows,
@@ -113,8 +128,9 @@ class ImageDataset:
         return text_table(self.provenance.title, self._rows)
 
     def _repr_html_(self) -> str:
+        white = self.provenance.value_range[1]
         pictures = [
-            html_image(self.images[int(where[0])], alt=f"an example of class {name}", width=56)
+            html_image(self.images[int(where[0])] / white, alt=f"an example of class {name}", width=56)
             for label, name in enumerate(self.class_names)
             if len(where := (self.labels == label).nonzero().flatten())
         ]
@@ -122,11 +138,12 @@ class ImageDataset:
 
 
 class RawImages(NamedTuple):
-    """Images as a file holds them, the training part first."""
+    """Images as a file holds them: the training part first, then the validation part if there is one, then the rest."""
 
     images: UInt8[ndarray, "N C H W"]
     labels: Int[ndarray, " N"]
     train_count: int
+    validation_count: int = 0
 
 
 def assemble(
@@ -135,20 +152,24 @@ def assemble(
     about: Provenance,
     class_names: tuple[str, ...],
     train: int | None = None,
+    validation: int | None = None,
     test: int | None = None,
     seed: int = 0,
     white: int = 255,
+    as_bytes: bool = False,
 ) -> ImageDataset:
     """Turns raw images into a data set, the whole of it or a stratified part.
 
     Args:
-        raw: integer images, the training part first.
+        raw: integer images, part by part.
         about: its provenance; count and shape are filled in from the images kept.
         class_names: one name a class.
         train: how many training images to keep; None keeps all.
+        validation: how many validation images to keep; None keeps all.
         test: how many test images to keep; None keeps all.
-        seed: which images are kept. The border between training and test never moves.
+        seed: which images are kept. The borders between the parts never move.
         white: the integer that stands for 1.0.
+        as_bytes: uint8, 0..``white``, a quarter of the memory, instead of float32, 0..1.
 
     Raises:
         ValueError: more images are asked for than there are.
@@ -156,16 +177,21 @@ def assemble(
     import numpy as np
     import torch
 
-    kept_train = _kept(raw.labels[: raw.train_count], train, seed)
-    kept_test = _kept(raw.labels[raw.train_count :], test, seed) + raw.train_count
-    kept = np.concatenate([kept_train, kept_test])
-    images = torch.from_numpy(raw.images[kept]).to(torch.float32).div_(white)
+    ends = (0, raw.train_count, raw.train_count + raw.validation_count, len(raw.labels))
+    parts = [
+        _kept(raw.labels[first:end], count, seed) + first
+        for (first, end), count in zip(pairwise(ends), (train, validation, test), strict=True)
+    ]
+    kept = np.concatenate(parts)
+    images = torch.from_numpy(raw.images[kept])
+    about = replace(about, count=len(kept), shape=tuple(images.shape[1:]))
     return ImageDataset(
-        images=images,
+        images=images if as_bytes else images.to(torch.float32).div_(white),
         labels=torch.from_numpy(raw.labels[kept]).to(torch.int64),
         class_names=class_names,
-        train_count=len(kept_train),
-        provenance=replace(about, count=len(kept), shape=tuple(images.shape[1:])),
+        train_count=len(parts[0]),
+        validation_count=len(parts[1]),
+        provenance=replace(about, dtype="uint8", value_range=(0, white)) if as_bytes else about,
     )
 
 
@@ -177,6 +203,21 @@ def _kept(labels: Int[ndarray, " N"], count: int | None, seed: int) -> Int[ndarr
     if count is None:
         return np.arange(len(labels))
     return stratified_split(labels, count, seed)[1]
+
+
+def set_aside(raw: RawImages, validation: int) -> RawImages:
+    """Moves ``validation`` of the training images into the validation part: stratified, and the same for ever.
+
+    Raises:
+        ValueError: more are asked for than there are.
+    """
+    import numpy as np
+
+    from p2v_data.split import SPLIT_SEED, stratified_split
+
+    left, chosen = stratified_split(raw.labels[: raw.train_count], validation, SPLIT_SEED)
+    order = np.concatenate([left, chosen, np.arange(raw.train_count, len(raw.labels))])
+    return RawImages(raw.images[order], raw.labels[order], len(left), raw.validation_count + validation)
 
 
 def split_once(images: UInt8[ndarray, "N C H W"], labels: Int[ndarray, " N"], test: int) -> RawImages:

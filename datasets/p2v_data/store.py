@@ -108,6 +108,32 @@ FULL_SETS = (
         torchvision="CIFAR10",
         files=(("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a"),),
     ),
+    FullSet(
+        name="pneumonia",
+        content="5,856 chest X-rays of children, 224×224, normal or pneumonia",
+        licence="CC BY 4.0; not for clinical use",
+        citation="Yang and others: MedMNIST v2, a large-scale lightweight benchmark for 2D and 3D biomedical image "
+        "classification, Scientific Data 10, 41, 2023; Kermany and others: Identifying medical diagnoses and treatable "
+        "diseases by image-based deep learning, Cell 172(5), 2018",
+        source="PneumoniaMNIST of MedMNIST v3 (Zenodo 10519652), from D. Kermany, K. Zhang, M. Goldbaum; Guangzhou "
+        "Women and Children's Medical Center",
+        mirrors=("https://zenodo.org/records/10519652/files",),
+        files=(("pneumoniamnist_224.npz", 214_384_716, "d6a3c71de1b945ea11211b03746c1fe1"),),
+    ),
+    FullSet(
+        name="flowers",
+        content="8,189 photographs of flowers, 102 kinds, of many sizes",
+        licence="none stated by its makers; the photographs belong to those who took them, for research use (believed)",
+        citation="Nilsback, Zisserman: Automated flower classification over a large number of classes, Indian "
+        "Conference on Computer Vision, Graphics and Image Processing, 2008",
+        source="M.-E. Nilsback, A. Zisserman, Visual Geometry Group, University of Oxford",
+        mirrors=("https://www.robots.ox.ac.uk/~vgg/data/flowers/102",),
+        files=(
+            ("102flowers.tgz", 344_862_509, "52808999861908f626f3c1f4e79d11fa"),
+            ("imagelabels.mat", 502, "e0620be6f572b9609742df49c70aed4d"),
+            ("setid.mat", 14_989, "a5357ecc9cb78c4bef273ce3793fc85c"),
+        ),
+    ),
 )
 
 
