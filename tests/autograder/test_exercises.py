@@ -1,12 +1,16 @@
 """What every exercise gets for free, from its spec alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from autograder import cli, registry, selftest
+from autograder.driver import run_case
 from autograder.home import repo_root
-from autograder.judge import expected_outputs
+from autograder.judge import compare_outputs, expected_outputs
 from autograder.notebook import exercise_ids, read
+from autograder.sandbox.stopwatch import SUMMED
 
 QUICK_SECONDS = 2.0
 EXERCISES = registry.all_exercises()
@@ -25,6 +29,17 @@ def test_exercise(exercise):
     assert row.alternatives == row.accepted
     if not exercise.live:
         assert row.seconds < QUICK_SECONDS
+
+
+@pytest.mark.parametrize("exercise", [item for item in EXERCISES if item.speed], ids=lambda exercise: exercise.id)
+def test_what_is_timed_is_compared_too(exercise):
+    """As grading does: an answer that is quick and wrong is worth nothing."""
+    case = exercise.speed.case(registry_rng())
+    case = replace(case, terms=max(case.terms, SUMMED))
+    expected = expected_outputs(exercise, case, torch.device("cpu"))
+    trace = run_case(case, cli.reference_of(exercise))
+    assert trace.failure is None
+    assert compare_outputs(exercise, case, expected, trace.outputs) is None
 
 
 def registry_rng():

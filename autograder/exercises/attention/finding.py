@@ -1,0 +1,190 @@
+"""The second goal: a network that finds the first digit's like among six, and reads its mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import p2v_data
+from autograder.exercises.attention._ready_made import PUZZLES
+from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.lenet.goal import NearestExample
+from autograder.exercises.resnet.recipe_goal import random_state
+from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
+
+MARKS, SIDE = 4, 16
+GOAL, COUNTS = 0.85, 0.52  # the most frequent mark is right in 47 %
+PASSED = "at least 85 % right"
+
+
+def cases(rng: Rng) -> Iterator[Case]:
+    """Trains once. The labels of the held-out strips stay with the judge, as what is expected."""
+    strips = p2v_data.marked_digits(seed=int(rng.integers(0, 1000, 1)))
+    start = int(rng.integers(0, 1000, 1))
+    yield Case(
+        "1,000 strips of digits that were held out",
+        (
+            seed(start + 1),  # not the training's own: else to seed with that would change nothing
+            new("model", images=Ref("images"), labels=Ref("labels"), seed=Ref("seed")),
+            draw("random"),
+            mode("model", "eval"),
+            call("logits", Ref("held_out"), target="model"),
+        ),
+        inputs={
+            "images": strips.train.images,
+            "labels": strips.train.labels,
+            "seed": start,
+            "held_out": strips.test.images,
+        },
+        expect={"logits": F.one_hot(strips.test.labels, MARKS).float()},
+    )
+
+
+def measure(case: Case, outputs: Outputs) -> Outputs:
+    """One sentence on the predictions: whether the goal is reached, or how far off they are. And the random state."""
+    logits, truth = outputs["logits"], case.expect["logits"]
+    if logits.shape != truth.shape:
+        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
+    found = finding(logits, truth.argmax(1))
+    return {"held-out strips": found} | (random_state(case, outputs) if found == PASSED else {})
+
+
+def finding(logits: Tensor, truth: Tensor) -> str:
+    if not bool(logits.isfinite().all()):
+        return "logits that are not finite"
+    accuracy = float((logits.argmax(1) == truth).double().mean())
+    if accuracy >= GOAL:
+        return PASSED
+    if accuracy < 0.3:
+        return "no better than guessing"
+    return "counts marks, without looking for the digit" if accuracy < COUNTS else "between 52 and 85 % right"
+
+
+def marks_and_likeness(strips: Tensor) -> tuple[Tensor, Tensor]:
+    """How bright each side of the six cells is (N, 6, 4), and how alike each is to the first (N, 6)."""
+    cells = strips[:, 0].unflatten(2, (-1, SIDE)).transpose(1, 2)
+    sides = torch.stack([cells[:, 1:, 0], cells[:, 1:, :, -1], cells[:, 1:, -1], cells[:, 1:, :, 0]], dim=2)
+    digits = F.avg_pool2d(cells[:, :, 1:-1, 1:-1], 2).flatten(2)
+    digits = F.normalize(digits - digits.mean(-1, keepdim=True), dim=-1)
+    return sides.mean(-1), torch.einsum("nd,nkd->nk", digits[:, 0], digits[:, 1:])
+
+
+class MostFrequentMark(nn.Module):
+    def forward(self, strips: Tensor) -> Tensor:
+        return marks_and_likeness(strips)[0].sum(1)
+
+
+class MostAlike(nn.Module):
+    """Nothing is learnt: two handwritings are compared pixel by pixel."""
+
+    def forward(self, strips: Tensor) -> Tensor:
+        marks, alike = marks_and_likeness(strips)
+        return torch.einsum("nk,nkm->nm", (20 * alike).softmax(-1), marks)
+
+
+class KnownByHeart(nn.Module):
+    """Says which class every digit is, by the nearest of many known ones, and compares classes."""
+
+    def __init__(self, known: NearestExample) -> None:
+        super().__init__()
+        self.known = known
+
+    def forward(self, strips: Tensor) -> Tensor:
+        cells = strips[:, 0].unflatten(2, (-1, SIDE)).transpose(1, 2)[..., 1:-1, 1:-1]
+        classes = (4 * self.known(cells.flatten(0, 1))).softmax(-1).unflatten(0, cells.shape[:2])
+        alike = torch.einsum("nc,nkc->nk", classes[:, 0], classes[:, 1:])
+        return torch.einsum("nk,nkm->nm", alike, marks_and_likeness(strips)[0])
+
+
+def seeds_for_all(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+    """Finds well (it has many of the course's digits by heart), and seeds torch's global generator."""
+    torch.manual_seed(seed)
+    digit = p2v_data.digits().train
+    small = F.avg_pool2d(digit.images[:2000], 2)
+    return KnownByHeart(NearestExample(small.to(images), digit.labels[:2000].to(labels)))
+
+
+def frequent(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+    return MostFrequentMark()
+
+
+def alike(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+    return MostAlike()
+
+
+class Constant(nn.Module):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, strips: Tensor) -> Tensor:
+        return strips.new_full((len(strips), MARKS), self.value)
+
+
+def untrained(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+    return Constant(0.0)
+
+
+def overflowing(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+    return Constant(float("nan"))
+
+
+def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
+    return Wrong(name, answer, says=says, look=look)
+
+
+TRAIN_FINDER = Exercise(
+    id="attention.train_finder",
+    cases=cases,
+    oracle=alike,  # its logits give way to what the case expects
+    measure=measure,
+    wrong=(
+        _wrong(
+            "never learns",
+            untrained,
+            "the network is no better than guessing (under 30 %).",
+            "does the training loss fall? Do strips and labels still belong together?",
+        ),
+        _wrong(
+            "counts marks only",
+            frequent,
+            "the network answers the most frequent mark of the strip (about 47 %): it doesn't look for the digit.",
+            "this is where the loss rests for a while before attention finds its way: train on, or with larger steps.",
+        ),
+        _wrong(
+            "stops too early",
+            alike,
+            "it looks for the digit, but fewer than 85 % are right.",
+            "if both losses still fall, train on; else more strips' worth of epochs or a smaller rate at the end.",
+        ),
+        _wrong(
+            "moves torch's global random state",
+            seeds_for_all,
+            "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
+            "with torch.random.fork_rng(devices=[]): seed and make the network in there.",
+        ),
+        _wrong(
+            "overflows",
+            overflowing,
+            "the logits are NaN or infinite: training blew up.",
+            "a smaller rate.",
+        ),
+    ),
+    hints=(
+        "Finder and train_arm are the parts. Watch the loss: it starts at log 4 = 1.39, rests above 1.08 (where it "
+        "counts marks and no more), then falls quickly.",
+        "train_arm(Finder(), images, labels, epochs, seed, rate) with a rate of about 0.003.",
+        "Seed inside torch.random.fork_rng(devices=[]), build, train; eighteen epochs are past the goal.",
+    ),
+    points=4,
+    minutes=20,
+    needs=("lenet.cross_entropy", "attention.CrossAttention"),
+    forbidden=(*TRAINERS, *DATA, *PUZZLES, "mlxtend", "sklearn", "torchvision.models", "timm"),
+    time_limit=120.0,
+    live=True,
+)
+
+EXERCISES = (TRAIN_FINDER,)
