@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from autograder import cli_class, home, references, registry
+from autograder import cli_class, cli_train, home, references, registry
 from autograder.notebook import NotebookError
 from autograder.selftest import Row
 from autograder.spec import Answer, Exercise, SpecError
@@ -30,6 +30,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Full data sets: what there is, and fetching it.")
 app.add_typer(data, name="data")
 app.add_typer(cli_class.app)
+app.add_typer(cli_train.app)
 
 
 @app.command()

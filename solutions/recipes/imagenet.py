@@ -1,0 +1,63 @@
+"""Residual networks that have learnt ImageNet: the course's own, with torchvision's weights."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from solutions.recipes.recipe import RecipeError
+from solutions.resnet import ResNet
+
+
+def imagenet_resnet(depth: int, weights: str = "") -> ResNet:
+    """A `ResNet` for 1,000 classes with ImageNet weights.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        weights: "" for torchvision's, fetched once and kept where torch keeps them; a file that holds a `state_dict`
+            of the same names; "none" for a random start.
+
+    Raises:
+        RecipeError: the weights can't be had, or don't fit.
+    """
+    model = ResNet(depth)
+    if weights == "none":
+        return model
+    values = _read(Path(weights)) if weights else _torchvision_weights(depth)
+    try:
+        model.load_state_dict(values)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        said = str(error).splitlines()
+        raise RecipeError(
+            f"These weights don't fit a ResNet-{depth}: {' '.join(said[:2])} … Expected torchvision's state_dict of "
+            f"resnet{depth}."
+        ) from error
+    return model
+
+
+def _torchvision_weights(depth: int) -> dict[str, Any]:
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(f"resnet{depth}").IMAGENET1K_V1
+    try:
+        values: dict[str, Any] = known.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:  # no network, no room; a wrong checksum
+        raise RecipeError(
+            f"The ImageNet weights of ResNet-{depth} are not on this machine and could not be fetched "
+            f"({getattr(error, 'reason', error)}).\nWith a connection, run the same command again. Or fetch\n"
+            f"  {known.url}\nelsewhere and give the file with   --weights FILE\n"
+            "Or begin with random weights, which will reach far less:   --weights none"
+        ) from error
+    return values
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise RecipeError(
+            f"--weights {path} can't be read ({why}). Expected a file that holds a state_dict."
+        ) from error
+    return values
