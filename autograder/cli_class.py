@@ -81,3 +81,16 @@ def bench_grading(
 
     wishes = grading.Wishes(submissions, stock, large, repeats, grading.cores())
     raise typer.Exit(shown.main(lesson, wishes, judge_only=judge_only, as_json=as_json))
+
+
+@bench.command("peers")
+def bench_peers(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only references whose name holds this; may be repeated.")
+    ] = None,
+) -> None:
+    """Measures the course's references against torch, torchvision and timm, on the same weights."""
+    from autograder.bench import peers
+
+    raise typer.Exit(peers.main(only or (), as_json=as_json))

@@ -133,7 +133,7 @@ def test_what_a_large_class_takes_lies_on_the_line_through_two():
 
 
 def test_one_process_at_once_gains_nothing():
-    assert 0.5 < meter.gain(1, rounds=1) < 2
+    assert 0.5 < meter.gain(1, rounds=5) < 2  # a median: another program may run in some of them
 
 
 def test_without_nbgrader_there_is_nothing_to_compare_with():
