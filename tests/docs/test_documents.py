@@ -12,6 +12,7 @@ import typer
 from autograder import cli, interview, lesson, registry, report
 from autograder.judge import judge
 from autograder.runner import in_this_process
+from solutions.recipes import RECIPES
 from tests.docs.pages import PAGES, ROOT, anchors, code, commands, fences, links, page, section
 
 TEXTS = {name: page(name) for name in PAGES}
@@ -45,7 +46,7 @@ def test_p2v_commands_exist(words):
 def _is_known(word):
     from p2v_data import catalogue
 
-    names = {row.name for row in catalogue()} | set(registry.lessons())
+    names = {row.name for row in catalogue()} | set(registry.lessons()) | set(RECIPES)
     return word in names or (ROOT / "course" / word).is_dir() or registry.find(word) is not None
 
 
@@ -128,10 +129,12 @@ def test_what_notebooks_offer():
 def test_counts_in_the_prose():
     text = TEXTS["README.md"]
     warmup = registry.exercises("warmup")
-    lenet = registry.exercises("lenet")
-    assert f"{len(registry.all_exercises())} exercises, a working day or two" in text
+    everything = registry.all_exercises()
+    assert f"{len(everything)} exercises, three working days" in text
+    assert 2.5 < sum(item.minutes for item in everything) / 60 / 8 < 3.5
     assert f"{len(warmup)} exercises, {sum(item.minutes for item in warmup)} minutes" in text
-    assert f"{len(lenet)} exercises in two notebooks" in text
+    for name, notebooks in {"lenet": "two", "resnet": "three", "attention": "two"}.items():
+        assert f"{len(registry.exercises(name))} exercises in {notebooks} notebooks" in text
     assert f"There are {len(interview.questions())} questions so far" in text
     minutes = {item.name: item.minutes for item in registry.all_exercises()}
     for name, number in re.findall(r"^\d\. `(\w+)`, (\d+) minutes", text, re.M):

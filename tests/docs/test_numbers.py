@@ -19,6 +19,7 @@ TOTALS = {
     "accepted": 4,
     "median check seconds": 0.03,
     "p95 check seconds": 0.25,
+    "longest check seconds": 0.31,
     "faults": 0,
 }
 AGAIN = "run `python tools/readme_numbers.py`"
