@@ -4,4 +4,9 @@ NUMBER = 4
 ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
     "decay_groups",
     "ConvStem",
+    "attention_rollout",
+    "distillation_loss",
+    "random_masking",
+    "restore_masked",
+    "masked_loss",
 )
