@@ -1,6 +1,6 @@
 """Lesson 04: the vision transformer.
 
-Notebook a: `patches`, `positions`, `blocks`, `net`.
+Notebook a: `patches`, `positions`, `blocks`, `net`. Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`.
 """
 
 from solutions.vit.blocks import (
@@ -12,26 +12,39 @@ from solutions.vit.blocks import (
     layer_norm,
     layer_norm_backward,
 )
+from solutions.vit.distil import distillation_loss
+from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
 from solutions.vit.patches import PatchEmbed, patchify, unpatchify
 from solutions.vit.positions import add_positions, interpolate_pos_embed, sincos_2d
+from solutions.vit.rollout import attention_rollout
+from solutions.vit.stem import ConvStem
+from solutions.vit.training import decay_groups
 
 __all__ = [
     "VIT_SIZES",
+    "ConvStem",
     "DropPath",
+    "MaskedAutoencoder",
     "Mlp",
     "PatchEmbed",
     "SelfAttention",
     "TransformerBlock",
     "VisionTransformer",
     "add_positions",
+    "attention_rollout",
     "attention_weights",
+    "decay_groups",
+    "distillation_loss",
     "from_hugging_face",
     "gelu",
     "interpolate_pos_embed",
     "layer_norm",
     "layer_norm_backward",
+    "masked_loss",
     "patchify",
+    "random_masking",
+    "restore_masked",
     "sincos_2d",
     "unpatchify",
 ]

@@ -11,4 +11,11 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "layer_norm",
     "layer_norm_backward",
     "gelu",
+    "decay_groups",
+    "ConvStem",
+    "attention_rollout",
+    "distillation_loss",
+    "random_masking",
+    "restore_masked",
+    "masked_loss",
 )
