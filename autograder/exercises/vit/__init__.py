@@ -6,4 +6,5 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "SelfAttention",
     "TransformerBlock",
     "VisionTransformer",
+    "from_hugging_face",
 )
