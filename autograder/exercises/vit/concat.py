@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -93,7 +94,9 @@ def cases(rng: Rng) -> Iterator[Case]:
     large = {"image_tokens": 1e3 * rng.normal(2, 4, 3), "table": 1e3 * rng.normal(2, 2)}
     yield case("large numbers", rng, large, 3)
     exact = pair(rng, 3, 4, 5, 2, torch.float64)
-    yield case("float64, gradients, train mode", rng, exact, 3, train=True, gradients=("image_tokens", "table", "net"))
+    wrt = ("image_tokens", "table", "net")
+    found = case("float64, gradients, train mode", rng, exact, 3, train=True, gradients=wrt)
+    yield replace(found, scale=2.0)  # gradients of the biases all but cancel
 
 
 class FirstToken(Oracle):

@@ -15,15 +15,13 @@ Parts = tuple[Tensor, Tensor]
 
 def halves(train: Tensor, rows: Tensor) -> Parts:
     """The values and the indicators, each (N, F)."""
-    from sklearn.impute import MissingIndicator, SimpleImputer
+    from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import StandardScaler
 
     known, asked = train.double().cpu().numpy(), rows.double().cpu().numpy()
     imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(known)
     scaler = StandardScaler().fit(imputer.transform(known))
-    missing = MissingIndicator(features="all").fit(known).transform(asked)
-    values = scaler.transform(imputer.transform(asked))
-    return torch.as_tensor(values).to(rows), torch.as_tensor(missing).to(rows)
+    return torch.as_tensor(scaler.transform(imputer.transform(asked))).to(rows), rows.isnan().to(rows)
 
 
 def oracle(train: Tensor, rows: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def graded(rng: Rng, count: int, classes: int, error: float = 0.9) -> tuple[Tens
 
 
 def case(name: str, labels: Tensor, predicted: Tensor, classes: int) -> Case:
-    return of_call(name, labels=labels, predicted=predicted, classes=classes, terms=classes**2)
+    return of_call(name, labels=labels, predicted=predicted, classes=classes, terms=classes**2, scale=1.0)
 
 
 def cases(rng: Rng) -> Iterator[Case]:
