@@ -23,4 +23,11 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "random_masking",
     "restore_masked",
     "masked_loss",
+    "impute",
+    "note_tokens",
+    "TabularTokens",
+    "ConcatFusion",
+    "CrossAttentionFusion",
+    "quadratic_weighted_kappa",
+    "permutation_importance",
 )
