@@ -57,8 +57,8 @@ def layer_norm_backward(
     normalised = deviation * steepness
     scaled = grad_out * weight
     shared = scaled.mean(-1, keepdim=True) + normalised * (scaled * normalised).mean(-1, keepdim=True)
-    tokens = tuple(range(x.ndim - 1))
-    return (scaled - shared) * steepness, (grad_out * normalised).sum(tokens), grad_out.sum(tokens)
+    dweight, dbias = (part.reshape(-1, x.shape[-1]).sum(0) for part in (grad_out * normalised, grad_out))
+    return (scaled - shared) * steepness, dweight, dbias
 
 
 def gelu(x: Float[Tensor, "*S"], approximate: str = "none") -> Float[Tensor, "*S"]:
