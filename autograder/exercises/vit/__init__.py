@@ -11,4 +11,9 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "layer_norm",
     "layer_norm_backward",
     "gelu",
+    "Mlp",
+    "SelfAttention",
+    "TransformerBlock",
+    "VisionTransformer",
+    "from_hugging_face",
 )
