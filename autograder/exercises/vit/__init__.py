@@ -1,4 +1,9 @@
 """Specs of lesson 04."""
 
 NUMBER = 4
-ORDER: tuple[str, ...] = ()  # as in the notebooks: an answer may borrow what comes before it
+ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    "Mlp",
+    "SelfAttention",
+    "TransformerBlock",
+    "VisionTransformer",
+)
