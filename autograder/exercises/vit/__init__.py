@@ -6,4 +6,11 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "SelfAttention",
     "TransformerBlock",
     "VisionTransformer",
+    "decay_groups",
+    "ConvStem",
+    "attention_rollout",
+    "distillation_loss",
+    "random_masking",
+    "restore_masked",
+    "masked_loss",
 )
