@@ -13,6 +13,7 @@ from solutions.vit.blocks import (
     layer_norm_backward,
 )
 from solutions.vit.distil import distillation_loss
+from solutions.vit.hunger import pretrain_small, small_vit, train_small
 from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
 from solutions.vit.patches import PatchEmbed, patchify, unpatchify
@@ -43,8 +44,11 @@ __all__ = [
     "layer_norm_backward",
     "masked_loss",
     "patchify",
+    "pretrain_small",
     "random_masking",
     "restore_masked",
     "sincos_2d",
+    "small_vit",
+    "train_small",
     "unpatchify",
 ]

@@ -1,7 +1,5 @@
 """Small networks and their training, to see how many labels each kind needs."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -11,9 +9,8 @@ from tqdm.auto import tqdm
 from solutions.resnet import cosine_warmup
 from solutions.resnet.few_labels import nudged
 from solutions.vit.distil import distillation_loss
-from solutions.vit.masked import MaskedAutoencoder, masked_loss
+from solutions.vit.masked import MaskedAutoencoder
 from solutions.vit.net import VisionTransformer
-from solutions.vit.patches import patchify
 from solutions.vit.training import decay_groups
 
 
@@ -97,11 +94,9 @@ def pretrain_small(
         chosen = torch.randperm(len(images), generator=generator)[:batch].to(images.device)
         x = nudged(images[chosen], generator)
         noise = torch.rand(len(x), encoder.pos_embed.shape[1] - 1, generator=generator)
-        drawn, mask = learner.draw(x, noise)
-        loss = masked_loss(drawn, patchify(x, encoder.patch_embed.patch_size), mask, normalise=NORMALISE)
+        loss = learner(x, noise.to(images.device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     return learner, losses
-NORMALISE=False

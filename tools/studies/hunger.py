@@ -32,8 +32,8 @@ from solutions.vit import VisionTransformer, pretrain_small, small_vit, train_sm
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "hunger.json"
 PICTURE = ROOT / "docs" / "pictures" / "hunger-study.png"
-STEPS = {50: 200, 200: 300, 800: 400, 4000: 600}  # by number of labels; the same for all arms
-PRETRAINING = 600
+STEPS = {50: 200, 200: 250, 800: 300, 4000: 400}  # by number of labels; the same for all arms
+PRETRAINING = 800
 LOOKS = {  # colour, marker and line of each arm
     "CNN": ("#999999", "o", "--"),
     "CNN + augmentation": ("black", "o", "-"),
@@ -114,9 +114,10 @@ def mean_and_spread(shares: list[float]) -> tuple[float, float]:
 
 def record(settings: argparse.Namespace) -> dict[str, Any]:
     """All arms, numbers of labels and seeds."""
+    steps = ", ".join(f"{count:,} labels {steps}" for count, steps in STEPS.items())
     about = (
         f"digits, tested on 1,000 others; {settings.seeds} seeds, each with labelled digits and starts of its own; the "
-        f"same number of steps for all arms, in batches of 50: {', '.join(f'{n:,} labels {s}' for n, s in STEPS.items())}; "
+        f"same number of steps for all arms, in batches of 50: {steps}; "
         f"masked patches: {settings.pretraining} steps of 100 on all 4,000 digits, without labels; "
         f"torch {torch.__version__} on {processor()}"
     )
@@ -124,7 +125,11 @@ def record(settings: argparse.Namespace) -> dict[str, Any]:
     jobs = [(seed, settings.pretraining) for seed in range(settings.seeds)]
     with get_context("spawn").Pool(settings.processes) as pool:
         runs = [run for found in pool.imap_unordered(train, jobs) for run in found]
-    study = {"about": about, "command": f"python tools/studies/hunger.py {asked}", "arms": summary(runs, settings.seeds)}
+    study = {
+        "about": about,
+        "command": f"python tools/studies/hunger.py {asked}",
+        "arms": summary(runs, settings.seeds),
+    }
     RESULT.write_text(json.dumps(study, ensure_ascii=False) + "\n", encoding="utf-8")
     return study
 

@@ -144,9 +144,7 @@ def weights(rng: Rng, sizes: Sizes, dtype: torch.dtype = torch.float32) -> dict[
     """Random weights of these sizes: values stay near 1, and heads look at something."""
     counts = [math.prod(shape) for shape in sizes.values()]
     parts = rng.normal(sum(counts), dtype=dtype).split(counts)
-    return {
-        name: _shaped(name, part.reshape(shape)) for (name, shape), part in zip(sizes.items(), parts, strict=True)
-    }
+    return {name: _shaped(name, part.reshape(shape)) for (name, shape), part in zip(sizes.items(), parts, strict=True)}
 
 
 def _shaped(name: str, values: Tensor) -> Tensor:
