@@ -13,6 +13,7 @@ from solutions.vit.blocks import (
     layer_norm_backward,
 )
 from solutions.vit.distil import distillation_loss
+from solutions.vit.goal import learn_from_teacher
 from solutions.vit.hunger import pretrain_small, small_vit, train_small
 from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
@@ -42,6 +43,7 @@ __all__ = [
     "interpolate_pos_embed",
     "layer_norm",
     "layer_norm_backward",
+    "learn_from_teacher",
     "masked_loss",
     "patchify",
     "pretrain_small",

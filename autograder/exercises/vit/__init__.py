@@ -13,4 +13,5 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "random_masking",
     "restore_masked",
     "masked_loss",
+    "learn_from_teacher",
 )
