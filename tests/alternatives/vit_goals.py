@@ -10,7 +10,7 @@ from solutions.vit import VisionTransformer
 def heard(model):
     """Positions and branches that are loud enough for a narrow network."""
     nn.init.normal_(model.pos_embed)
-    for name, weight in model.blocks.named_parameters():
+    for weight in model.blocks.parameters():
         if weight.ndim > 1:
             nn.init.kaiming_uniform_(weight, a=5**0.5)
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import torch
@@ -65,8 +65,8 @@ def _learned() -> Mapping[str, Tensor]:
 def _described(images: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
     """What goes into the teacher's last layer."""
     x = F.conv2d(images, weights["conv.weight"], None, 2, WIDTH // 2)
-    norm = (weights[f"norm.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
-    return F.adaptive_avg_pool2d(F.relu(F.batch_norm(x, *norm)), PLACES).flatten(1)
+    mean, var, weight, bias = (weights[f"norm.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+    return F.adaptive_avg_pool2d(F.relu(F.batch_norm(x, mean, var, weight, bias)), PLACES).flatten(1)
 
 
 def _bent(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -83,9 +83,9 @@ def rebuilt(state: Mapping[str, Tensor]) -> Iterator[nn.Module]:
         dim, channels, patch, _ = state["patch_embed.proj.weight"].shape
         depth = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
         ratio = state["blocks.0.mlp.fc1.weight"].shape[0] / dim
-        options = {"in_channels": channels, "num_classes": len(state["head.weight"]), "mlp_ratio": ratio}
+        sizes = (SIDE, patch, channels, len(state["head.weight"]), ratio, "cls_token" in state)
         for heads in (count for count in range(1, MOST_HEADS + 1) if dim % count == 0):
-            model = Oracle(dim, depth, heads, SIDE, patch, class_token="cls_token" in state, **options)
+            model = Oracle(dim, depth, heads, *sizes)
             model.load_state_dict(dict(state), strict=True)
             yield model.double().eval()
     except (KeyError, ValueError, RuntimeError, AttributeError, TypeError):
@@ -104,14 +104,3 @@ def answers_as_weights_do(state: Mapping[str, Tensor], images: Tensor, logits: T
         return any(
             float((model(images.double()) - logits.double()).abs().max()) <= share * largest for model in rebuilt(state)
         )
-
-
-class Wrapped(nn.Module):
-    """A network, and what becomes of its logits."""
-
-    def __init__(self, model: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.model, self.change = model, change
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.change(self.model(x))

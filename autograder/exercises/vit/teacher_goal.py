@@ -111,18 +111,16 @@ def transformer(dim: int = 64, seed: int = 0) -> Oracle:
 
 def fitted(images: Tensor, labels: Tensor, dim: int = 64) -> Oracle:
     """Random blocks, and a head by least squares: a reader within a moment."""
-    model = transformer(dim)
-    head, model.head = model.head, nn.Identity()
-    model.to(images.device)
+    model = transformer(dim).to(images.device)
     with torch.no_grad():
-        seen = torch.cat([F.pad(model(part), (0, 1), value=1.0) for part in images.split(500)]).double()
+        tokens = [model.one_token(model.blocks(model.embed(part))) for part in images.split(500)]
+        seen = F.pad(torch.cat(tokens), (0, 1), value=1.0).double()
         wanted = 10 * F.one_hot(labels, CLASSES).double()
         ridge = 0.1 * torch.eye(dim + 1, dtype=seen.dtype, device=seen.device)
-        weights = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ wanted).float().cpu()
-        head.weight.copy_(weights[:-1].T)
-        head.bias.copy_(weights[-1])
-    model.head = head
-    return model.to(images.device)
+        weights = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ wanted).float()
+        model.head.weight.copy_(weights[:-1].T)
+        model.head.bias.copy_(weights[-1])
+    return model
 
 
 def untrained(images: Tensor, labels: Tensor, teacher: nn.Module, seed: int = 0) -> nn.Module:
