@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from solutions.resnet import cosine_warmup
-from solutions.resnet.few_labels import nudged
+from solutions.resnet import cosine_warmup, nudged
 from solutions.vit.distil import distillation_loss
 from solutions.vit.masked import MaskedAutoencoder
 from solutions.vit.net import VisionTransformer
