@@ -2,10 +2,20 @@
 
 NUMBER = 4
 ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    "patchify",
+    "unpatchify",
+    "PatchEmbed",
+    "sincos_2d",
+    "add_positions",
+    "interpolate_pos_embed",
+    "layer_norm",
+    "layer_norm_backward",
+    "gelu",
     "Mlp",
     "SelfAttention",
     "TransformerBlock",
     "VisionTransformer",
+    "from_hugging_face",
     "decay_groups",
     "ConvStem",
     "attention_rollout",
@@ -14,4 +24,11 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "restore_masked",
     "masked_loss",
     "learn_from_teacher",
+    "impute",
+    "note_tokens",
+    "TabularTokens",
+    "ConcatFusion",
+    "CrossAttentionFusion",
+    "quadratic_weighted_kappa",
+    "permutation_importance",
 )

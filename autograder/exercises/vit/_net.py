@@ -81,7 +81,8 @@ class Oracle(nn.Module):
 
     def one_token(self, tokens: Tensor) -> Tensor:
         """What is read off the tokens behind the blocks."""
-        return self.fc_norm(tokens.mean(1)) if self.cls_token is None else self.norm(tokens)[:, 0]
+        out: Tensor = self.fc_norm(tokens.mean(1)) if self.cls_token is None else self.norm(tokens)[:, 0]
+        return out
 
     def read(self, tokens: Tensor) -> Tensor:
         logits: Tensor = self.head(self.one_token(tokens))
@@ -137,7 +138,8 @@ class NoFcNorm(Oracle):
     def one_token(self, tokens: Tensor) -> Tensor:
         if self.cls_token is not None:
             return super().one_token(tokens)
-        return tokens.mean(1) + 0 * self.fc_norm(tokens.mean(1))
+        unused: Tensor = 0 * self.fc_norm(tokens.mean(1))
+        return tokens.mean(1) + unused
 
 
 class LargeEps(Oracle):

@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
         return torch.stack(x.chunk(self.heads, dim=-1), dim=1)
 
     def scale(self, q: Tensor) -> float:
-        return q.shape[-1] ** -0.5
+        return 1 / math.sqrt(q.shape[-1])
 
     def shares(self, scores: Tensor) -> Tensor:
         return scores.softmax(-1)
@@ -105,10 +105,14 @@ class Block(nn.Module):
         out: Tensor = self.mlp(self.norm2(x))
         return out
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop(self.first(x))
-        out: Tensor = x + self.drop(self.second(x))
+    def kept(self, branch: Tensor) -> Tensor:
+        """What is left of a branch."""
+        out: Tensor = self.drop(branch)
         return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.kept(self.first(x))
+        return x + self.kept(self.second(x))
 
 
 class PatchEmbed(nn.Module):

@@ -98,8 +98,8 @@ class PostNorm(Oracle):
     """As in 2017: each norm stands behind the sum."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm1(x + self.drop(self.attn(x)))
-        out: Tensor = self.norm2(x + self.drop(self.mlp(x)))
+        x = self.norm1(x + self.kept(self.attn(x)))
+        out: Tensor = self.norm2(x + self.kept(self.mlp(x)))
         return out
 
 
@@ -118,8 +118,8 @@ class NormOfTheBranch(Oracle):
 class NormOnTheShortcut(Oracle):
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm1(x)
-        x = self.norm2(x + self.drop(self.attn(x)))
-        out: Tensor = x + self.drop(self.mlp(x))
+        x = self.norm2(x + self.kept(self.attn(x)))
+        out: Tensor = x + self.kept(self.mlp(x))
         return out
 
 
@@ -157,38 +157,36 @@ class LargeEps(Oracle):
 
 class SideBySide(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.drop(self.first(x)) + self.drop(self.second(x))
+        return x + self.kept(self.first(x)) + self.kept(self.second(x))
 
 
 class FirstInputAgain(Oracle):
     """The second shortcut starts where the first one does."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.drop(self.second(x + self.drop(self.first(x))))
+        return x + self.kept(self.second(x + self.kept(self.first(x))))
 
 
 class MlpFirst(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop(self.second(x))
-        return x + self.drop(self.first(x))
+        x = x + self.kept(self.second(x))
+        return x + self.kept(self.first(x))
 
 
 class NoFirstShortcut(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        x = self.drop(self.first(x))
-        return x + self.drop(self.second(x))
+        x = self.kept(self.first(x))
+        return x + self.kept(self.second(x))
 
 
 class NoSecondShortcut(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.drop(self.second(x + self.drop(self.first(x))))
-        return out
+        return self.kept(self.second(x + self.kept(self.first(x))))
 
 
 class NoShortcuts(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.drop(self.second(self.drop(self.first(x))))
-        return out
+        return self.kept(self.second(self.kept(self.first(x))))
 
 
 class NeverDrops(Oracle):
@@ -199,21 +197,20 @@ class NeverDrops(Oracle):
 
 class DropsAttentionAlone(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop(self.first(x))
+        x = x + self.kept(self.first(x))
         return x + self.second(x)
 
 
 class DropsMlpAlone(Oracle):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.first(x)
-        return x + self.drop(self.second(x))
+        return x + self.kept(self.second(x))
 
 
 class DropsSums(Oracle):
     def forward(self, x: Tensor) -> Tensor:
-        x = self.drop(x + self.first(x))
-        out: Tensor = self.drop(x + self.second(x))
-        return out
+        x = self.kept(x + self.first(x))
+        return self.kept(x + self.second(x))
 
 
 class DropsNumbers(Oracle):

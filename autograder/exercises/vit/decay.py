@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.exercises.vit._ready_made_b import LIBRARIES
-from autograder.spec import Case, Exercise, Probe, Ref, Rng, Value, Wrong, call
+from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Value, Wrong, call
 
 Groups = list[dict[str, Any]]
 Exempt = Callable[[str, Tensor], bool]  # from a parameter's name and itself
@@ -117,6 +117,30 @@ def cases(rng: Rng) -> Iterator[Case]:
     embedding = {"embed.weight": (4, 3), "embed.bias": (4,), "pos_embed": (1, 2, 3)}
     yield case(rng, "a shared matrix and a shared bias", embedding, options={"shared": tied}, weight_decay=0.2)
     yield case(rng, "only matrices", {"a.weight": (2, 3), "b.weight": (2, 2)}, weight_decay=0.01)
+
+
+def measure(case: Case, outputs: Outputs) -> Outputs:
+    """Parameters by their names."""
+    groups, probe = outputs.get("groups"), case.inputs["model"]
+    if not isinstance(groups, list | tuple):
+        return outputs
+    known: Mapping[str, Tensor] = probe.options["values"]
+    return {**outputs, "groups": type(groups)(_named(group, known) for group in groups)}
+
+
+def _named(group: Value, known: Mapping[str, Tensor]) -> Value:
+    if not isinstance(group, dict) or not isinstance(group.get("params"), list | tuple):
+        return group
+    return {**group, "params": [_name(parameter, known) for parameter in group["params"]]}
+
+
+def _name(parameter: Value, known: Mapping[str, Tensor]) -> Value:
+    """The name of a parameter of the case's model; anything else stays as it is."""
+    if isinstance(parameter, Tensor):
+        for name, value in known.items():
+            if value.shape == parameter.shape and torch.equal(value.to(parameter), parameter):
+                return name
+    return parameter
 
 
 def all_decay(model: nn.Module, weight_decay: float = 0.05) -> Groups:
@@ -323,6 +347,7 @@ DECAY_GROUPS = Exercise(
     id="vit.decay_groups",
     cases=cases,
     oracle=oracle,
+    measure=measure,
     wrong=(*WHICH, *HOW),
     hints=(
         "model.named_parameters() gives names and parameters. Two lists: which does each one go to?",

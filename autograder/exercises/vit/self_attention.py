@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,7 +104,7 @@ class NoBias(Oracle):
 
 class ScaledByAll(Oracle):
     def scale(self, q: Tensor) -> float:
-        return (self.heads * q.shape[-1]) ** -0.5
+        return 1 / math.sqrt(self.heads * q.shape[-1])
 
 
 class Unscaled(Oracle):
@@ -118,7 +119,7 @@ class ByD(Oracle):
 
 class ByTokens(Oracle):
     def scale(self, q: Tensor) -> float:
-        return q.shape[-2] ** -0.5
+        return 1 / math.sqrt(q.shape[-2])
 
 
 class OverQueries(Oracle):
@@ -166,7 +167,8 @@ class Fused(Oracle):
     """What answers are timed against."""
 
     def forward(self, x: Tensor, need_weights: bool = False) -> Answer:
-        return self.finish(self.merge(F.scaled_dot_product_attention(*self.three(x))), x)
+        q, k, v = self.three(x)
+        return self.finish(self.merge(F.scaled_dot_product_attention(q, k, v)), x)
 
 
 OtherNames = under_other_names(Oracle, {"qkv": "in_proj", "proj": "out_proj"})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from autograder.exercises.attention._modules import module_case, weights
 from autograder.exercises.vit._ready_made_b import LIBRARIES
-from autograder.spec import Case, Exercise, Rng, Speed, Value, Wrong, call
+from autograder.spec import Case, Exercise, Rng, Speed, Value, Wrong, call, new
 
 
 class Oracle(nn.Module):
@@ -66,14 +65,13 @@ def case(
     channels = images.shape[1]
     found = weights(rng, Oracle(channels, dim, halvings), images.dtype)
     options = {"in_channels": channels, "dim": dim, "halvings": halvings}
-    made = module_case(name, {"images": images}, found, options=options, train=train, gradients=gradients)
-    return with_size(made)
+    return module_case(name, {"images": images}, found, options=options, train=train, gradients=gradients)
 
 
-def with_size(made: Case) -> Case:
-    """The attribute `patch_size` is asked for as well."""
+def size_case(**options: int) -> Case:
+    """The attribute `patch_size` alone."""
     asked = call("patch_size", "patch_size", target="net", method="__getattribute__")
-    return replace(made, steps=(*made.steps, asked))
+    return Case(f"patch_size of {options['halvings']} halvings", (new("net", **options), asked))
 
 
 def by_hand() -> Case:
@@ -88,7 +86,7 @@ def by_hand() -> Case:
         "proj.bias": torch.tensor([0.5]),
     }
     image = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 1.0, 0.0, 2.0]]).reshape(1, 1, 2, 4)
-    made = module_case(
+    return module_case(
         "one channel, 2 × 4 pixels, one halving, by hand",
         {"images": image},
         found,
@@ -97,7 +95,6 @@ def by_hand() -> Case:
         note="around row 0, columns 0 and 2: 1 + 1 = 2 and 2 + 1 + 2 = 5; the norm gives 2·(2 − 1) − 6 = −4 and "
         "2·(5 − 1) − 6 = 2, the ReLU 0 and 2, proj 0.5 − 0 and 0.5 − 2",
     )
-    return with_size(made)
 
 
 def cases(rng: Rng) -> Iterator[Case]:
@@ -116,6 +113,8 @@ def cases(rng: Rng) -> Iterator[Case]:
         train=True,
         gradients=("images", "net"),
     )
+    yield size_case(in_channels=3, dim=12, halvings=3)
+    yield size_case(in_channels=3, dim=32, halvings=5)
 
 
 class NotPadded(Oracle):
