@@ -236,7 +236,7 @@ PATCH_EMBED = Exercise(
     forbidden=CALLED_CONVOLUTION,
     speed=Speed(
         case=lambda rng: case("speed", rng, rng.normal(4, 3, 224, 224), size=16, dim=192),
-        limit=3.0,
+        limit=5.0,
         against="the strided convolution",
     ),
 )

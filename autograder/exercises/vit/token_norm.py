@@ -87,6 +87,12 @@ def eps_outside(x: Tensor, weight: Tensor, bias: Tensor, eps: float = EPS) -> Te
     return finished(deviation / (exact.std(-1, correction=0, keepdim=True) + eps), x, weight, bias)
 
 
+def std_of_torch(x: Tensor, weight: Tensor, bias: Tensor, eps: float = EPS) -> Tensor:
+    exact = x.double()
+    deviation = exact - exact.mean(-1, keepdim=True)
+    return finished(deviation / (exact.std(-1, keepdim=True) + eps), x, weight, bias)
+
+
 def eps_left_out(x: Tensor, weight: Tensor, bias: Tensor, eps: float = EPS) -> Tensor:
     return finished(over(x, 0.0, -1), x, weight, bias)
 
@@ -199,6 +205,13 @@ SMALL = (
         eps_outside,
         says="eps stands beside the root; it belongs under it, beside the variance.",
         look=ROOT,
+    ),
+    Wrong(
+        "divides by torch's std plus eps",
+        std_of_torch,
+        says="two things at once: torch's std divides by dim − 1, and eps stands beside the root. Many tutorials have "
+        "it so; no published weights were trained so.",
+        look="the variance, divided by dim; eps added; then the root.",
     ),
     Wrong(
         "leaves eps out",
