@@ -9,6 +9,8 @@ from solutions.vit.agree import quadratic_weighted_kappa
 from solutions.vit.blocks import DropPath, Mlp, SelfAttention, TransformerBlock, gelu, layer_norm, layer_norm_backward
 from solutions.vit.distil import distillation_loss
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
+from solutions.vit.goal import learn_from_teacher
+from solutions.vit.hunger import pretrain_small, small_vit, train_small
 from solutions.vit.importance import permutation_importance
 from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
@@ -44,13 +46,17 @@ __all__ = [
     "interpolate_pos_embed",
     "layer_norm",
     "layer_norm_backward",
+    "learn_from_teacher",
     "masked_loss",
     "note_tokens",
     "patchify",
     "permutation_importance",
+    "pretrain_small",
     "quadratic_weighted_kappa",
     "random_masking",
     "restore_masked",
     "sincos_2d",
+    "small_vit",
+    "train_small",
     "unpatchify",
 ]

@@ -23,6 +23,7 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "random_masking",
     "restore_masked",
     "masked_loss",
+    "learn_from_teacher",
     "impute",
     "note_tokens",
     "TabularTokens",
