@@ -1,6 +1,7 @@
 """Lesson 04: the vision transformer.
 
 Notebook a: `patches`, `positions`, `blocks`, `net`. Notebook c: `tables`, `notes`, `fusion`, `agree`, `importance`.
+Notebook a: `patches`, `positions`, `blocks`, `net`. Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`.
 """
 
 from solutions.vit.agree import quadratic_weighted_kappa
@@ -15,6 +16,8 @@ from solutions.vit.blocks import (
 )
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
 from solutions.vit.importance import permutation_importance
+from solutions.vit.distil import distillation_loss
+from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
 from solutions.vit.notes import note_tokens
 from solutions.vit.patches import PatchEmbed, patchify, unpatchify
@@ -25,7 +28,15 @@ __all__ = [
     "VIT_SIZES",
     "ConcatFusion",
     "CrossAttentionFusion",
+from solutions.vit.rollout import attention_rollout
+from solutions.vit.stem import ConvStem
+from solutions.vit.training import decay_groups
+
+__all__ = [
+    "VIT_SIZES",
+    "ConvStem",
     "DropPath",
+    "MaskedAutoencoder",
     "Mlp",
     "PatchEmbed",
     "SelfAttention",
@@ -33,7 +44,10 @@ __all__ = [
     "TransformerBlock",
     "VisionTransformer",
     "add_positions",
+    "attention_rollout",
     "attention_weights",
+    "decay_groups",
+    "distillation_loss",
     "from_hugging_face",
     "gelu",
     "impute",
@@ -44,6 +58,10 @@ __all__ = [
     "patchify",
     "permutation_importance",
     "quadratic_weighted_kappa",
+    "masked_loss",
+    "patchify",
+    "random_masking",
+    "restore_masked",
     "sincos_2d",
     "unpatchify",
 ]
