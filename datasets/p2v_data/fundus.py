@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
     from torch import Generator, Tensor
 
 SIDE = 64  # pixels
@@ -14,6 +14,7 @@ CHUNK = 100  # photographs painted at a time
 FINE, THICK = 0.08, 0.25  # how much of its darkness a vessel leaves to each pixel beside it
 TRUNK, BRANCH, TANGLE = 44, 18, 9  # steps of a vessel, each one pixel
 RED, PALE, YELLOW, DARK = (0.74, 0.36, 0.17), (0.97, 0.83, 0.56), (0.98, 0.88, 0.52), (0.33, 0.06, 0.05)
+MILK = (0.62, 0.46, 0.34)
 
 
 class Spots(NamedTuple):
@@ -26,22 +27,23 @@ class Spots(NamedTuple):
 
 
 def paint_eyes(
-    severity: Float[Tensor, " N"], drusen: Float[Tensor, " N"], generator: Generator
+    severity: Float[Tensor, " N"], drusen: Float[Tensor, " N"], cloudy: Bool[Tensor, " N"], generator: Generator
 ) -> Float[Tensor, "N 3 64 64"]:
     """A photograph for each eye, 0 to 1, round on black.
 
     Args:
         severity: how much of the disease shows, 0 (nothing) to 5; grade 4's new vessels begin at 4.
         drusen: how many pale spots of old age there are; they look like exudates and mean nothing here.
+        cloudy: which eyes are seen through a clouded lens: hardly anything shows.
         generator: draws all that varies.
     """
     import torch
 
-    parts = zip(severity.split(CHUNK), drusen.split(CHUNK), strict=True)
-    return torch.cat([_painted(some, pale, generator) for some, pale in parts])
+    parts = zip(severity.split(CHUNK), drusen.split(CHUNK), cloudy.split(CHUNK), strict=True)
+    return torch.cat([_painted(*part, generator) for part in parts])
 
 
-def _painted(severity: Tensor, drusen: Tensor, generator: Generator) -> Tensor:
+def _painted(severity: Tensor, drusen: Tensor, cloudy: Tensor, generator: Generator) -> Tensor:
     import torch
 
     count = len(severity)
@@ -57,7 +59,17 @@ def _painted(severity: Tensor, drusen: Tensor, generator: Generator) -> Tensor:
     _blend(ground, (4.8 * _round(disc, 3.0)).clamp(max=1), PALE)
     _blend(ground, _either(dark, 0.35 * _round(fovea, 4.0)), DARK)
     _blend(ground, pale, YELLOW)
+    ground[cloudy] = _clouded(ground[cloudy])
     return _photographed(ground, middle, generator)
+
+
+def _clouded(eyes: Tensor) -> Tensor:
+    """As through milky glass."""
+    import torch
+    import torch.nn.functional as F
+
+    coarse = F.interpolate(F.avg_pool2d(eyes, 16, 8), (SIDE, SIDE), mode="bilinear")
+    return coarse.lerp(torch.tensor(MILK)[:, None, None], 0.45)
 
 
 def _photographed(eyes: Tensor, middle: Tensor, generator: Generator) -> Tensor:
@@ -88,8 +100,8 @@ def _lesions(
     red_dots = 3.2 * (severity - 0.7).clamp(0, 2.5) + dust
     bleeds = 2.4 * (severity - 2).clamp(0, 2)
     exudates = 3.5 * (severity - 1.8).clamp(0, 1.8)
-    small = _mask(_scattered(red_dots, 20, 0.62, 0.75, middle, generator))
-    large = _mask(_scattered(bleeds, 12, 1.5, 0.8, middle, generator))
+    small = _mask(_scattered(red_dots, 20, 0.72, 0.85, middle, generator))
+    large = _mask(_scattered(bleeds, 12, 1.7, 0.85, middle, generator))
     old = _mask(_scattered(drusen, 12, 0.75, 0.55, middle, generator))
     return _either(old, _mask(_clustered(exudates, 14, middle, generator))), _either(small, large)
 
@@ -121,7 +133,7 @@ def _clustered(expected: Tensor, most: int, middle: Tensor, generator: Generator
         centre[:, :1] + 3.2 * _normal(shape, generator),
         centre[:, 1:] + 3.2 * _normal(shape, generator),
         torch.full(shape, 0.75),
-        0.75 * _present(expected, most, generator),
+        0.85 * _present(expected, most, generator),
     )
 
 
