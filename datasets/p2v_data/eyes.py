@@ -132,10 +132,10 @@ def eyes(
 ) -> EyeDataset:
     """Photographs 3×64×64, 0 to 1, a table with gaps, a note, and the grade of diabetic retinopathy, 0 to 4.
 
-    "simulated": all of it. The grade stands for what a full examination finds. A photograph shows part of that,
-    in three eyes of ten next to nothing (a clouded lens), and pale spots of old age and dust that only look like it. Of the measurements, the years with diabetes, HbA1c and
-    albumin tell most, age and blood pressure a little, the pressure in the eye nothing. Albumin is asked for in the
-    sicker ones, so that the gaps tell something too. Of a note's words some tell something.
+    "simulated": all of it. The grade stands for what a full examination finds. A photograph shows part of that, and
+    through a clouded lens (three eyes of ten) next to nothing; dust and pale spots of old age only look like it. Of the
+    measurements, the years with diabetes, HbA1c and albumin tell most, age and blood pressure a little, the pressure in
+    the eye nothing. Albumin is asked for in the sicker ones, so that its gaps tell something too, and so do some words.
 
     "retinamnist": photographs and grades of MedMNIST's RetinaMNIST, made smaller, in MedMNIST's parts (validation was
     cut from training at random, photograph by photograph, and may show the same people). Table and notes are simulated
