@@ -16,6 +16,7 @@ from solutions.vit.blocks import (
 )
 from solutions.vit.distil import distillation_loss
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
+from solutions.vit.grader import EyeGrader, evened, expected_grade, train_eye_grader, train_grader, turned
 from solutions.vit.importance import permutation_importance
 from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
@@ -33,6 +34,7 @@ __all__ = [
     "ConvStem",
     "CrossAttentionFusion",
     "DropPath",
+    "EyeGrader",
     "MaskedAutoencoder",
     "Mlp",
     "PatchEmbed",
@@ -45,6 +47,8 @@ __all__ = [
     "attention_weights",
     "decay_groups",
     "distillation_loss",
+    "evened",
+    "expected_grade",
     "from_hugging_face",
     "gelu",
     "impute",
@@ -59,5 +63,8 @@ __all__ = [
     "random_masking",
     "restore_masked",
     "sincos_2d",
+    "train_eye_grader",
+    "train_grader",
+    "turned",
     "unpatchify",
 ]

@@ -47,9 +47,7 @@ class EyeGrader(nn.Module):
 
     table: Tensor
 
-    def __init__(
-        self, table: Float[Tensor, "M F"], notes: list[str], fusion: str = "attention", dim: int = 64
-    ) -> None:
+    def __init__(self, table: Float[Tensor, "M F"], notes: list[str], fusion: str = "attention", dim: int = 64) -> None:
         super().__init__()
         counts = Counter(word for note in notes for word in set(re.findall("[a-z0-9]+", note.lower())))
         self.vocabulary = sorted(word for word, count in counts.items() if count >= 10)
@@ -120,7 +118,7 @@ def train_grader(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     model.eval()
     return torch.tensor(losses).view(epochs, -1).mean(1).tolist()
 
