@@ -14,6 +14,7 @@ from solutions.vit.blocks import TransformerBlock
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
 from solutions.vit.notes import note_tokens
 from solutions.vit.positions import sincos_2d
+from solutions.vit.rollout import attention_rollout
 from solutions.vit.stem import ConvStem
 from solutions.vit.tables import impute
 from solutions.vit.training import decay_groups
@@ -40,14 +41,16 @@ class EyeGrader(nn.Module):
     """Photographs, tables with gaps and notes in, logits of the five grades out.
 
     A `ConvStem` makes 8 × 8 tokens of the evened photograph, one `TransformerBlock` lets them look
-    at each other, and a fusion adds table and note: "attention" for `CrossAttentionFusion`,
-    "concatenation" for `ConcatFusion`, where the note is a 0 or 1 for each known word. The training
+    at each other, and a fusion adds table and note: "concatenation" for `ConcatFusion`, where the
+    note is a 0 or 1 for each known word, "attention" for `CrossAttentionFusion`. The training
     tables stay with the model, for `impute`; so do the words that occur in ten training notes.
     """
 
     table: Tensor
 
-    def __init__(self, table: Float[Tensor, "M F"], notes: list[str], fusion: str = "attention", dim: int = 64) -> None:
+    def __init__(
+        self, table: Float[Tensor, "M F"], notes: list[str], fusion: str = "concatenation", dim: int = 64
+    ) -> None:
         super().__init__()
         counts = Counter(word for note in notes for word in set(re.findall("[a-z0-9]+", note.lower())))
         self.vocabulary = sorted(word for word, count in counts.items() if count >= 10)
@@ -80,8 +83,16 @@ class EyeGrader(nn.Module):
         there = torch.zeros(len(words), len(self.vocabulary) + 2).to(columns).scatter(1, words, 1.0)
         return tokens, torch.cat([columns, there[:, 2:]], dim=1)
 
+    def looks(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N h w"]:
+        """What share each place has in the mean of the image's tokens, by `attention_rollout`."""
+        tokens = self.stem(evened(images))
+        grid = (images.shape[2] // 8, images.shape[3] // 8)
+        tokens = tokens + sincos_2d(grid, tokens.shape[2]).to(tokens)
+        _, weights = self.block.attn(self.block.norm1(tokens), need_weights=True)
+        return attention_rollout([weights]).mean(1).unflatten(1, grid)
+
     def weights(self, images: Tensor, table: Tensor, notes: list[str]) -> Float[Tensor, "N heads n m"]:
-        """Where each place of the image looks: at which column (values, then gaps), at which word."""
+        """With "attention": where each place of the image looks, at which column (values, then gaps), at which word."""
         found: Tensor = self.fusion(*self.parts(images, table, notes), need_weights=True)[1]
         return found
 
