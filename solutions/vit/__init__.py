@@ -23,6 +23,7 @@ from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, f
 from solutions.vit.notes import note_tokens
 from solutions.vit.patches import PatchEmbed, patchify, unpatchify
 from solutions.vit.positions import add_positions, interpolate_pos_embed, sincos_2d
+from solutions.vit.report import EyeReport, report_headline, report_html, report_page, report_rows, write_report
 from solutions.vit.rollout import attention_rollout
 from solutions.vit.stem import ConvStem
 from solutions.vit.tables import TabularTokens, impute
@@ -35,6 +36,7 @@ __all__ = [
     "CrossAttentionFusion",
     "DropPath",
     "EyeGrader",
+    "EyeReport",
     "MaskedAutoencoder",
     "Mlp",
     "PatchEmbed",
@@ -61,10 +63,15 @@ __all__ = [
     "permutation_importance",
     "quadratic_weighted_kappa",
     "random_masking",
+    "report_headline",
+    "report_html",
+    "report_page",
+    "report_rows",
     "restore_masked",
     "sincos_2d",
     "train_eye_grader",
     "train_grader",
     "turned",
     "unpatchify",
+    "write_report",
 ]

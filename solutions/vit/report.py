@@ -12,18 +12,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 NOTICE = "SIMULATED PATIENT. Made for teaching. Not a medical device; not to be used for any patient."
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
+BLUE = "#0072B2"
+ORANGE = "#B24A00"
+GREY = "#666666"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class EyeReport:
     """What a report says of one patient.
 
     Attributes:
         name: whatever the patient is called here.
         image: the photograph, 0 to 1.
-        attention: one number for each of the image's tokens, how much they turn to the table and the note is
-            not asked: where changing the picture changes the answer. Any size; larger counts more.
+        attention: how much each place of the image counts, of any size.
         values: the patient's measurements, NaN where nothing was measured.
         filled: what stood for them in the model.
         columns: names with units, one a measurement.
@@ -49,7 +50,7 @@ class Finding:
     limits: Sequence[str]
 
 
-def headline(found: Finding) -> str:
+def report_headline(found: EyeReport) -> str:
     """The answer in one sentence."""
     likely = float(found.probabilities[found.grade])
     below = float(found.probabilities[: found.grade].sum())
@@ -60,7 +61,7 @@ def headline(found: Finding) -> str:
     )
 
 
-def rows(found: Finding) -> list[tuple[str, str, str]]:
+def report_rows(found: EyeReport) -> list[tuple[str, str, str]]:
     """For each measurement its name, its value or what stood for it, and its importance."""
     table = []
     for name, value, filled, weight in zip(
@@ -71,7 +72,7 @@ def rows(found: Finding) -> list[tuple[str, str, str]]:
     return table
 
 
-def draw(found: Finding) -> Any:
+def report_page(found: EyeReport) -> Any:
     """The page as a matplotlib figure, A4 upright."""
     from matplotlib.figure import Figure
 
@@ -79,7 +80,7 @@ def draw(found: Finding) -> Any:
     page.text(0.08, 0.955, "Diabetic retinopathy: a suggestion", fontsize=17, weight="bold")
     page.text(0.08, 0.932, found.name, fontsize=11, color=GREY)
     page.text(0.08, 0.905, NOTICE, fontsize=9.5, color="white", weight="bold", backgroundcolor=ORANGE)
-    page.text(0.08, 0.872, _wrapped(headline(found), 82), fontsize=12, va="top", linespacing=1.4)
+    page.text(0.08, 0.872, _wrapped(report_headline(found), 82), fontsize=12, va="top", linespacing=1.4)
     _draw_images(page, found)
     _draw_probabilities(page.add_axes((0.22, 0.435, 0.28, 0.125)), found)
     _draw_importance(page.add_axes((0.66, 0.435, 0.27, 0.125)), found)
@@ -90,7 +91,7 @@ def draw(found: Finding) -> Any:
     return page
 
 
-def _draw_images(page: Any, found: Finding) -> None:
+def _draw_images(page: Any, found: EyeReport) -> None:
     height, width = found.image.shape[1:]
     for left, title in ((0.08, "photograph"), (0.52, "what the answer rests on (bright)")):
         axis = page.add_axes((left, 0.6, 0.4, 0.22))
@@ -106,7 +107,7 @@ def _draw_images(page: Any, found: Finding) -> None:
     )
 
 
-def _draw_probabilities(axis: Any, found: Finding) -> None:
+def _draw_probabilities(axis: Any, found: EyeReport) -> None:
     likely = found.probabilities.tolist()
     colours = [BLUE if grade == found.grade else "#BBBBBB" for grade in range(len(likely))]
     bars = axis.barh(range(len(likely)), likely, color=colours)
@@ -119,7 +120,7 @@ def _draw_probabilities(axis: Any, found: Finding) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_importance(axis: Any, found: Finding) -> None:
+def _draw_importance(axis: Any, found: EyeReport) -> None:
     axis.barh(range(len(found.columns)), found.importance.tolist(), color=BLUE)
     axis.set_yticks(range(len(found.columns)), found.columns, fontsize=8)
     axis.tick_params(axis="x", labelsize=8)
@@ -128,10 +129,10 @@ def _draw_importance(axis: Any, found: Finding) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_table(page: Any, found: Finding) -> None:
+def _draw_table(page: Any, found: EyeReport) -> None:
     top, step = 0.385, 0.021
     page.text(0.08, top, "Measurements", fontsize=11, weight="bold")
-    for number, (name, value, _) in enumerate(rows(found), start=1):
+    for number, (name, value, _) in enumerate(report_rows(found), start=1):
         missing = "not measured" in value
         page.text(0.08, top - step * number, name, fontsize=9.5)
         page.text(0.40, top - step * number, value, fontsize=9.5, color=ORANGE if missing else "black")
@@ -146,13 +147,7 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width))
 
 
-def write_pdf(found: Finding, path: Path) -> Path:
-    """The page as a PDF file."""
-    draw(found).savefig(path, format="pdf", metadata={"Title": f"{found.name}: {NOTICE}"})
-    return path
-
-
-def html(found: Finding) -> str:
+def report_html(found: EyeReport) -> str:
     """The page as one HTML document that needs no other file."""
     likely = "".join(
         f'<tr{" class=answer" if grade == found.grade else ""}><th scope="row">{grade} {escape(name)}</th>'
@@ -162,14 +157,14 @@ def html(found: Finding) -> str:
     measured = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td{" class=missing" if "not measured" in value else ""}>'
         f"{escape(value)}</td><td>{weight}</td></tr>"
-        for name, value, weight in rows(found)
+        for name, value, weight in report_rows(found)
     )
     limits = "".join(f"<li>{escape(sentence)}</li>" for sentence in found.limits)
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(found.name)}: a suggestion</title>
 <style>{_STYLE}</style></head><body><main>
 <h1>Diabetic retinopathy: a suggestion</h1><p class="name">{escape(found.name)}</p>
-<p class="notice" role="alert">{NOTICE}</p><p class="headline">{escape(headline(found))}</p>
+<p class="notice" role="alert">{NOTICE}</p><p class="headline">{escape(report_headline(found))}</p>
 <p><img src="data:image/png;base64,{_pictures(found)}" alt="The photograph, and beside it the same photograph with those
 places bright that the answer rests on"></p>
 <h2>Calibrated probability</h2><table>{likely}</table>
@@ -189,7 +184,7 @@ _STYLE = (
 )
 
 
-def _pictures(found: Finding) -> str:
+def _pictures(found: EyeReport) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.4), layout="constrained")
@@ -210,7 +205,10 @@ def _pictures(found: Finding) -> str:
     return b64encode(file.getvalue()).decode("ascii")
 
 
-def write_html(found: Finding, path: Path) -> Path:
-    """The page as an HTML file."""
-    path.write_text(html(found), encoding="utf-8")
+def write_report(found: EyeReport, path: Path) -> Path:
+    """The page as a file: "….html", or "….pdf"."""
+    if path.suffix == ".html":
+        path.write_text(report_html(found), encoding="utf-8")
+    else:
+        report_page(found).savefig(path, metadata={"Title": f"{found.name}: {NOTICE}"})
     return path
