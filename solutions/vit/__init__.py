@@ -1,22 +1,17 @@
 """Lesson 04: the vision transformer.
 
-Notebook a: `patches`, `positions`, `blocks`, `net`. Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`.
+Notebook a: `patches`, `positions`, `blocks`, `net`.
+Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`, `hunger`, `goal`.
 Notebook c: `tables`, `notes`, `fusion`, `agree`, `importance`, `grader`, `report`.
 """
 
 from solutions.vit.agree import quadratic_weighted_kappa
-from solutions.vit.blocks import (
-    DropPath,
-    Mlp,
-    SelfAttention,
-    TransformerBlock,
-    gelu,
-    layer_norm,
-    layer_norm_backward,
-)
+from solutions.vit.blocks import DropPath, Mlp, SelfAttention, TransformerBlock, gelu, layer_norm, layer_norm_backward
 from solutions.vit.distil import distillation_loss
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
+from solutions.vit.goal import learn_from_teacher
 from solutions.vit.grader import EyeGrader, evened, expected_grade, train_eye_grader, train_grader, turned
+from solutions.vit.hunger import pretrain_small, small_vit, train_small
 from solutions.vit.importance import permutation_importance
 from solutions.vit.masked import MaskedAutoencoder, masked_loss, random_masking, restore_masked
 from solutions.vit.net import VIT_SIZES, VisionTransformer, attention_weights, from_hugging_face
@@ -57,10 +52,12 @@ __all__ = [
     "interpolate_pos_embed",
     "layer_norm",
     "layer_norm_backward",
+    "learn_from_teacher",
     "masked_loss",
     "note_tokens",
     "patchify",
     "permutation_importance",
+    "pretrain_small",
     "quadratic_weighted_kappa",
     "random_masking",
     "report_headline",
@@ -69,8 +66,10 @@ __all__ = [
     "report_rows",
     "restore_masked",
     "sincos_2d",
+    "small_vit",
     "train_eye_grader",
     "train_grader",
+    "train_small",
     "turned",
     "unpatchify",
     "write_report",
