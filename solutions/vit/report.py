@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 NOTICE = "SIMULATED PATIENT. Made for teaching. Not a medical device; not to be used for any patient."
 BLUE = "#0072B2"
@@ -82,8 +82,8 @@ def report_page(found: EyeReport) -> Any:
     page.text(0.08, 0.905, NOTICE, fontsize=9.5, color="white", weight="bold", backgroundcolor=ORANGE)
     page.text(0.08, 0.872, _wrapped(report_headline(found), 82), fontsize=12, va="top", linespacing=1.4)
     _draw_images(page, found)
-    _draw_probabilities(page.add_axes((0.22, 0.435, 0.28, 0.125)), found)
-    _draw_importance(page.add_axes((0.66, 0.435, 0.27, 0.125)), found)
+    _draw_probabilities(page.add_axes((0.22, 0.425, 0.28, 0.12)), found)
+    _draw_importance(page.add_axes((0.66, 0.425, 0.27, 0.12)), found)
     _draw_table(page, found)
     limits = [_wrapped(f"•  {sentence}", 106) for sentence in found.limits]
     page.text(0.08, 0.165, "Limits", fontsize=11, weight="bold")
@@ -92,19 +92,22 @@ def report_page(found: EyeReport) -> Any:
 
 
 def _draw_images(page: Any, found: EyeReport) -> None:
-    height, width = found.image.shape[1:]
-    for left, title in ((0.08, "photograph"), (0.52, "what the answer rests on (bright)")):
-        axis = page.add_axes((left, 0.6, 0.4, 0.22))
-        axis.imshow(found.image.permute(1, 2, 0).cpu().numpy())
+    left, right = (page.add_axes((place, 0.59, 0.4, 0.22)) for place in (0.08, 0.52))
+    _draw_pair(left, right, found)
+
+
+def _draw_pair(left: Any, right: Any, found: EyeReport) -> None:
+    """The photograph, and once more in the light of the attention."""
+    coarse = nn.functional.interpolate(
+        found.attention[None, None], found.image.shape[1:], mode="bilinear", align_corners=False
+    )[0]
+    light = (coarse - coarse.min()) / (coarse.max() - coarse.min()).clamp(min=1e-9)
+    shown = found.image, found.image * (0.2 + 0.8 * light)
+    titles = ("photograph", "where the attention lay (bright)")
+    for axis, image, title in zip((left, right), shown, titles, strict=True):
+        axis.imshow(image.permute(1, 2, 0).cpu().numpy())
         axis.set_title(title, fontsize=9.5)
         axis.axis("off")
-    axis.imshow(
-        found.attention.cpu().numpy(),
-        cmap="magma",
-        alpha=0.55,
-        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-        interpolation="bilinear",
-    )
 
 
 def _draw_probabilities(axis: Any, found: EyeReport) -> None:
@@ -130,7 +133,7 @@ def _draw_importance(axis: Any, found: EyeReport) -> None:
 
 
 def _draw_table(page: Any, found: EyeReport) -> None:
-    top, step = 0.385, 0.021
+    top, step = 0.375, 0.021
     page.text(0.08, top, "Measurements", fontsize=11, weight="bold")
     for number, (name, value, _) in enumerate(report_rows(found), start=1):
         missing = "not measured" in value
@@ -166,7 +169,7 @@ def report_html(found: EyeReport) -> str:
 <h1>Diabetic retinopathy: a suggestion</h1><p class="name">{escape(found.name)}</p>
 <p class="notice" role="alert">{NOTICE}</p><p class="headline">{escape(report_headline(found))}</p>
 <p><img src="data:image/png;base64,{_pictures(found)}" alt="The photograph, and beside it the same photograph with those
-places bright that the answer rests on"></p>
+places bright where the attention lay"></p>
 <h2>Calibrated probability</h2><table>{likely}</table>
 <h2>Measurements</h2><table><tr><th scope="col">what</th><th scope="col">value</th>
 <th scope="col">loss of kappa when shuffled, over many patients</th></tr>{measured}</table>
@@ -188,18 +191,7 @@ def _pictures(found: EyeReport) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.4), layout="constrained")
-    for axis, title in zip(figure.subplots(1, 2), ("photograph", "what the answer rests on (bright)"), strict=True):
-        axis.imshow(found.image.permute(1, 2, 0).cpu().numpy())
-        axis.set_title(title, fontsize=10)
-        axis.axis("off")
-    height, width = found.image.shape[1:]
-    axis.imshow(
-        found.attention.cpu().numpy(),
-        cmap="magma",
-        alpha=0.55,
-        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-        interpolation="bilinear",
-    )
+    _draw_pair(*figure.subplots(1, 2), found)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=110)
     return b64encode(file.getvalue()).decode("ascii")
