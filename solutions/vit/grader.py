@@ -149,7 +149,7 @@ def train_eye_grader(
     those to be graded. Notes are short texts, some empty. What stands for a missing value must
     come from the training table, and a patient's answer must not depend on who else is in the batch.
 
-    The goal: a quadratic weighted kappa of at least 0.70 on 600 held-out patients, whose grades
+    The goal: a quadratic weighted kappa of at least 0.70 on 1,500 held-out patients, whose grades
     are read off the logits by `expected_grade`. Photographs alone reach some 0.64 at best, table
     and note without photographs 0.66. Half a minute on one core of a laptop is plenty; after
     two the check gives up. Equal `seed`s give equal models, and torch's global random state
