@@ -89,7 +89,8 @@ class EyeGrader(nn.Module):
         grid = (images.shape[2] // 8, images.shape[3] // 8)
         tokens = tokens + sincos_2d(grid, tokens.shape[2]).to(tokens)
         _, weights = self.block.attn(self.block.norm1(tokens), need_weights=True)
-        return attention_rollout([weights]).mean(1).unflatten(1, grid)
+        shares: Tensor = attention_rollout([weights]).mean(1).unflatten(1, grid)
+        return shares
 
     def weights(self, images: Tensor, table: Tensor, notes: list[str]) -> Float[Tensor, "N heads n m"]:
         """With "attention": where each place of the image looks, at which column (values, then gaps), at which word."""

@@ -66,7 +66,7 @@ class Weighed(nn.Module):
 
     def forward(self, images: Tensor, table: Tensor, notes: list[str]) -> Tensor:
         facts = self.facts(images, table, notes)
-        mean = sum(torch.from_numpy(each.predict(facts)).float() for each in self.regressions) / 2
+        mean = torch.stack([torch.from_numpy(each.predict(facts)).float() for each in self.regressions]).mean(0)
         expected = self.middle + self.stretch * (mean - self.middle)
         away = torch.arange(GRADES) - self.spoil(expected)[:, None]
         return (-self.sharpness * away.square()).to(images.device)
