@@ -76,7 +76,7 @@ def report_page(found: EyeReport) -> Any:
     """The page as a matplotlib figure, A4 upright."""
     from matplotlib.figure import Figure
 
-    page = Figure(figsize=(8.27, 11.69), layout="none", facecolor="white")
+    page = Figure(figsize=(8.27, 11.69), facecolor="white")
     page.text(0.08, 0.955, "Diabetic retinopathy: a suggestion", fontsize=17, weight="bold")
     page.text(0.08, 0.932, found.name, fontsize=11, color=GREY)
     page.text(0.08, 0.905, NOTICE, fontsize=9.5, color="white", weight="bold", backgroundcolor=ORANGE)
@@ -191,7 +191,8 @@ def _pictures(found: EyeReport) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.4), layout="constrained")
-    _draw_pair(*figure.subplots(1, 2), found)
+    left, right = figure.subplots(1, 2)
+    _draw_pair(left, right, found)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=110)
     return b64encode(file.getvalue()).decode("ascii")
