@@ -1,11 +1,22 @@
-"""Full-scale recipes: long trainings on full data sets, with one command (`p2v train NAME`), built from lesson 02.
+"""Full-scale recipes: long trainings on full data sets, with one command (`p2v train NAME`), from lessons 02 and 04.
 
-What a recipe is: `recipe`. One module each: `cifar10_cnn`, `cifar10_resnet18`, `pneumonia_cnn`, `pneumonia_resnet18`,
-`flowers_resnet50`. What runs them: `engine`, `run`, `batches`, `precision`, `norms`, `scores`, `files`, `tracking`,
-`curves`. Networks: `blocks`, `imagenet`.
+What a recipe is: `recipe`, `choices`. One module each: `cifar10_cnn`, `cifar10_resnet18`, `pneumonia_cnn`,
+`pneumonia_resnet18`, `flowers_resnet50`; `imagenet_vit`, `imagenet_vit_tuned`, `retinamnist_vit`, `retinamnist_hybrid`.
+What runs them: `engine`, `run`, `learning`, `batches`, `pictures`, `precision`, `norms`, `scores`, `files`, `tracking`,
+`curves`. Networks: `blocks`, `imagenet`, `transformers`, `weights`.
 """
 
-from solutions.recipes import cifar10_cnn, cifar10_resnet18, flowers_resnet50, pneumonia_cnn, pneumonia_resnet18
+from solutions.recipes import (
+    cifar10_cnn,
+    cifar10_resnet18,
+    flowers_resnet50,
+    imagenet_vit,
+    imagenet_vit_tuned,
+    pneumonia_cnn,
+    pneumonia_resnet18,
+    retinamnist_hybrid,
+    retinamnist_vit,
+)
 from solutions.recipes.blocks import BlockNet
 from solutions.recipes.engine import train
 from solutions.recipes.imagenet import imagenet_resnet
@@ -15,7 +26,17 @@ from solutions.recipes.tracking import TRACKERS, Tracker
 
 RECIPES: dict[str, Recipe] = {
     each.RECIPE.name: each.RECIPE
-    for each in (cifar10_cnn, cifar10_resnet18, pneumonia_cnn, pneumonia_resnet18, flowers_resnet50)
+    for each in (
+        cifar10_cnn,
+        cifar10_resnet18,
+        pneumonia_cnn,
+        pneumonia_resnet18,
+        flowers_resnet50,
+        imagenet_vit,
+        imagenet_vit_tuned,
+        retinamnist_vit,
+        retinamnist_hybrid,
+    )
 }
 
 

@@ -1,12 +1,11 @@
 """Residual networks that have learnt ImageNet: the course's own, with torchvision's weights."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from solutions.recipes.choices import teacher_and_file
 from solutions.recipes.recipe import RecipeError
+from solutions.recipes.weights import read_state
 from solutions.resnet import ResNet
 
 
@@ -24,7 +23,7 @@ def imagenet_resnet(depth: int, weights: str = "") -> ResNet:
     model = ResNet(depth)
     if weights == "none":
         return model
-    values = _read(Path(weights)) if weights else _torchvision_weights(depth)
+    values = read_state(Path(weights)) if weights else _torchvision_weights(depth)
     try:
         model.load_state_dict(values)
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -52,12 +51,16 @@ def _torchvision_weights(depth: int) -> dict[str, Any]:
     return values
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+def imagenet_teacher(word: str, classes: int) -> ResNet:
+    """The residual network that `--teacher` names, with ImageNet weights.
+
+    Raises:
+        RecipeError: its weights can't be had, or it answers for another number of classes.
+    """
+    teacher = imagenet_resnet(*teacher_and_file(word))
+    if teacher.fc.out_features != classes:
         raise RecipeError(
-            f"--weights {path} can't be read ({why}). Expected a file that holds a state_dict."
-        ) from error
-    return values
+            f"--teacher {word} knows {teacher.fc.out_features:,} kinds, and these pictures are of {classes:,}. A "
+            "teacher must have learnt the same kinds in the same order: for pictures of your own, leave --teacher out."
+        )
+    return teacher
