@@ -20,7 +20,7 @@ from solutions.recipes import (
 from solutions.recipes.blocks import BlockNet
 from solutions.recipes.engine import train
 from solutions.recipes.imagenet import imagenet_resnet
-from solutions.recipes.norms import with_library_norms
+from solutions.recipes.norms import with_library_drops, with_library_norms
 from solutions.recipes.recipe import Recipe, RecipeError, Wishes
 from solutions.recipes.tracking import TRACKERS, Tracker
 
@@ -62,5 +62,6 @@ __all__ = [
     "imagenet_resnet",
     "recipe_named",
     "train",
+    "with_library_drops",
     "with_library_norms",
 ]

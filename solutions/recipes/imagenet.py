@@ -8,19 +8,22 @@ from solutions.recipes.recipe import RecipeError
 from solutions.recipes.weights import read_state
 from solutions.resnet import ResNet
 
+KINDS = 1000  # in ImageNet-1k
 
-def imagenet_resnet(depth: int, weights: str = "") -> ResNet:
-    """A `ResNet` for 1,000 classes with ImageNet weights.
+
+def imagenet_resnet(depth: int, weights: str = "", classes: int = KINDS) -> ResNet:
+    """A `ResNet` with ImageNet weights.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         weights: "" for torchvision's, fetched once and kept where torch keeps them; a file that holds a `state_dict`
             of the same names; "none" for a random start.
+        classes: that it answers for: 1,000, unless the file is of others.
 
     Raises:
         RecipeError: the weights can't be had, or don't fit.
     """
-    model = ResNet(depth)
+    model = ResNet(depth, classes)
     if weights == "none":
         return model
     values = read_state(Path(weights)) if weights else _torchvision_weights(depth)
@@ -30,7 +33,7 @@ def imagenet_resnet(depth: int, weights: str = "") -> ResNet:
         said = str(error).splitlines()
         raise RecipeError(
             f"These weights don't fit a ResNet-{depth}: {' '.join(said[:2])} … Expected torchvision's state_dict of "
-            f"resnet{depth}."
+            f"resnet{depth}, for {classes:,} classes."
         ) from error
     return model
 
@@ -52,15 +55,15 @@ def _torchvision_weights(depth: int) -> dict[str, Any]:
 
 
 def imagenet_teacher(word: str, classes: int) -> ResNet:
-    """The residual network that `--teacher` names, with ImageNet weights.
+    """The residual network that `--teacher` names: torchvision's for ImageNet, or one from a file.
 
     Raises:
-        RecipeError: its weights can't be had, or it answers for another number of classes.
+        RecipeError: its weights can't be had, or are for another number of classes.
     """
-    teacher = imagenet_resnet(*teacher_and_file(word))
-    if teacher.fc.out_features != classes:
+    depth, file = teacher_and_file(word)
+    if not file and classes != KINDS:
         raise RecipeError(
-            f"--teacher {word} knows {teacher.fc.out_features:,} kinds, and these pictures are of {classes:,}. A "
-            "teacher must have learnt the same kinds in the same order: for pictures of your own, leave --teacher out."
+            f"--teacher {word} knows {KINDS:,} kinds, and these pictures are of {classes:,}. A teacher must have "
+            f"learnt the same kinds in the same order: give your own with   --teacher {word}=FILE   or leave it out."
         )
-    return teacher
+    return imagenet_resnet(depth, file, classes)

@@ -81,6 +81,7 @@ class Pictures:
             sampler=[chosen.tolist() for chosen in order],
             num_workers=readers,
             pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator().manual_seed(0),  # or it would draw from torch's own
         )
         for images, chosen in found:
             if isinstance(images, str):

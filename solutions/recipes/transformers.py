@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from solutions.recipes.choices import PATCH
 from solutions.vit import VIT_SIZES, VisionTransformer, add_positions, decay_groups, interpolate_pos_embed
 
-LAST = ("norm", "fc_norm", "head", "head_dist")
+NORMS, HEADS = ("norm", "fc_norm"), ("head", "head_dist")
 SPARED = ("dist_token",)  # from decay, beside what `decay_groups` spares
 
 
@@ -30,8 +30,9 @@ def sized_vit(network: str, image_size: int, classes: int, drop_path: float) -> 
 def vit_groups(model: nn.Module, rate: float, depth_decay: float, weight_decay: float) -> list[dict[str, Any]]:
     """Parameter groups by depth and decay: tokens, positions and patches first, then block after block, then the head.
 
-    The head learns at `rate`, and each part before it at `depth_decay` times the rate of the next. What `decay_groups`
-    spares from decay is spared.
+    The head learns at `rate`, each part before it at `depth_decay` times the rate of the next, and the last norm as the
+    last block does. What `decay_groups` spares from decay is spared, and so is the distillation token.
+    Peer: timm's `param_groups_layer_decay`.
     """
     decays = {
         id(parameter): group["weight_decay"]
@@ -55,7 +56,7 @@ def _depth(name: str, deepest: int) -> int:
     first, _, rest = name.partition(".")
     if first == "blocks":
         return 1 + int(rest.partition(".")[0])
-    return deepest if first in LAST else 0
+    return deepest if first in HEADS else deepest - 1 if first in NORMS else 0
 
 
 class DistilledTransformer(nn.Module):

@@ -91,7 +91,7 @@ def pictures(folder, kinds=("n01", "n02", "n03"), train=6, val=2):
         (folder / part / kinds[0] / "notes.txt").write_text("no picture")
 
 
-def retinamnist(folder, train=20, validation=10, test=10, side=224):
+def retinamnist(folder, train=10, validation=5, test=5, side=224):
     """RetinaMNIST, where an eye is the redder the worse it is."""
     folder.mkdir(parents=True)
     random, content = np.random.default_rng(0), {}
