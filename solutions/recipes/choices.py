@@ -39,6 +39,13 @@ def teacher_and_file(word: str) -> tuple[int, str]:
     return int(name.removeprefix("resnet")), file
 
 
+def refuse_missing_teacher(settings: Settings) -> None:
+    """Raises RecipeError where a run is to begin with a teacher from a file that isn't there."""
+    file = settings["teacher"].partition("=")[2]
+    if file and not Path(file).is_file():
+        raise RecipeError(f"--teacher: there is no file {file}. Give its path from here, or in full.")
+
+
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
@@ -63,5 +70,3 @@ def _refuse_teacher(word: str) -> None:
             f"--teacher {word!r} is unknown. Expected none, or one of {', '.join(TEACHERS)} for torchvision's weights, "
             "or resnet50=FILE for your own, a state_dict with torchvision's names."
         )
-    if file and not Path(file).is_file():
-        raise RecipeError(f"--teacher: there is no file {file}. Give its path from the folder you are in, or in full.")

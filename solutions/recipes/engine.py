@@ -49,11 +49,7 @@ def train(recipe: Recipe, wishes: Wishes, say: Say = print) -> dict[str, Any]:
     files.make_folder(out)
     if (out / RESULT).is_file():
         return _shown(out, settings, say)
-    state = files.read_checkpoint(out / CHECKPOINT) if (out / CHECKPOINT).is_file() else None
-    if state is not None:
-        _refuse_another_run(state["settings"], settings, out)
-    else:
-        recipe.refuse(settings)
+    state = _left_behind(recipe, settings, out)
     data = recipe.load(wishes.folder)
     _refuse_too_few(data, settings)
     say(repr(data.provenance))
@@ -87,6 +83,16 @@ def _settings(recipe: Recipe, wishes: Wishes) -> Settings:
     if wishes.weights and not recipe.pretrained:
         raise RecipeError(f"{recipe.name} begins with random weights: leave --weights out.")
     return settings | choices.decided(recipe, wishes)
+
+
+def _left_behind(recipe: Recipe, settings: Settings, out: Path) -> dict[str, Any] | None:
+    """The checkpoint to go on from; None for a new run, once it is clear that it can begin."""
+    if not (out / CHECKPOINT).is_file():
+        recipe.refuse(settings)
+        return None
+    state = files.read_checkpoint(out / CHECKPOINT)
+    _refuse_another_run(state["settings"], settings, out)
+    return state
 
 
 def _refuse_another_run(found: Settings, wanted: Settings, out: Path) -> None:

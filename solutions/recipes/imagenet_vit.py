@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from p2v_data import Provenance
+from solutions.recipes.choices import refuse_missing_teacher
 from solutions.recipes.imagenet import imagenet_teacher
 from solutions.recipes.pictures import Cut, PictureSet, find_folder, picture_folder
 from solutions.recipes.recipe import IMAGENET, Images, Labels, Recipe, Settings
@@ -116,6 +117,7 @@ RECIPE = fitted(
         average=0.9999,
         choices=DEFAULTS,
         fitted=fitted,
+        refuse=refuse_missing_teacher,
         found=found,
     ),
     DEFAULTS,

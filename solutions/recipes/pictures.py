@@ -180,6 +180,17 @@ def find_folder(folder: Path | None, name: str) -> Path | None:
     return whole[0] if whole else None
 
 
+def _required(folder: Path | None, name: str, about: Provenance) -> Path:
+    root = find_folder(folder, name)
+    if root is None:
+        folder = p2v_data.data_folder() if folder is None else folder
+        raise DataMissingError(
+            f"Expected folders train and val in {folder} or {folder / name}, each with a folder of pictures for every "
+            f"kind. There are none. Say where yours are with   --folder FOLDER\n{about.source}"
+        )
+    return root
+
+
 def picture_folder(folder: Path | None, name: str, cut: Cut, about: Provenance) -> PictureSet:
     """The pictures of a folder with `train` and `val`.
 
@@ -195,13 +206,7 @@ def picture_folder(folder: Path | None, name: str, cut: Cut, about: Provenance) 
         DataMissingError: the folders aren't there.
         UserError: they aren't laid out as they should be.
     """
-    root = find_folder(folder, name)
-    if root is None:
-        folder = p2v_data.data_folder() if folder is None else folder
-        raise DataMissingError(
-            f"Expected folders train and val in {folder} or {folder / name}, each with a folder of pictures for every "
-            f"kind. There are none. Say where yours are with   --folder FOLDER\n{about.source}"
-        )
+    root = _required(folder, name, about)
     kinds, shown = _kinds(root / "train"), _kinds(root / "val")
     if kinds != shown:
         odd = sorted(set(kinds) ^ set(shown))

@@ -26,7 +26,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
         why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise RecipeError(
-            f"--weights {path} can't be read ({why}). Expected a file that holds a state_dict, written by torch.save, "
+            f"{path} can't be read ({why}). Expected a file that holds a state_dict, written by torch.save, "
             "or one that ends in .safetensors. Was it fetched in full?"
         ) from error
     for name in WRAPPERS:
@@ -34,7 +34,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             content = content[name]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise RecipeError(
-            f"--weights {path} holds no state_dict, which is a dict of names and tensors. Write one:   "
+            f"{path} holds no state_dict, which is a dict of names and tensors. Write one:   "
             "torch.save(model.state_dict(), FILE)"
         )
     return dict(content)

@@ -1,6 +1,7 @@
 """Photographs in folders: which are found, how they are cut, and what is said where something is wrong."""
 
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -91,6 +92,13 @@ def test_other_processes_read_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "WORTH_READERS", 1)
     monkeypatch.setattr(reading.p2v_data, "cores", lambda: 2)
     assert torch.equal(whole(data.train, 1), here)
+
+
+def test_what_other_processes_get_can_be_sent_to_them(tmp_path):
+    part = folder_of(tmp_path).train
+    images, chosen = pickle.loads(pickle.dumps(reading._Reader(part, 1)))[[3, 1]]
+    assert chosen.tolist() == [3, 1]
+    assert torch.equal(images, whole(part, 1)[[3, 1]])
 
 
 def test_labels_go_with_their_pictures(tmp_path):
