@@ -1,19 +1,12 @@
 """Lesson 04: the vision transformer.
 
-Notebook a: `patches`, `positions`, `blocks`, `net`. Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`.
+Notebook a: `patches`, `positions`, `blocks`, `net`.
+Notebook b: `training`, `stem`, `rollout`, `distil`, `masked`, `hunger`, `goal`.
 Notebook c: `tables`, `notes`, `fusion`, `agree`, `importance`, `grader`, `report`.
 """
 
 from solutions.vit.agree import quadratic_weighted_kappa
-from solutions.vit.blocks import (
-    DropPath,
-    Mlp,
-    SelfAttention,
-    TransformerBlock,
-    gelu,
-    layer_norm,
-    layer_norm_backward,
-)
+from solutions.vit.blocks import DropPath, Mlp, SelfAttention, TransformerBlock, gelu, layer_norm, layer_norm_backward
 from solutions.vit.distil import distillation_loss
 from solutions.vit.fusion import ConcatFusion, CrossAttentionFusion
 from solutions.vit.importance import permutation_importance

@@ -57,8 +57,8 @@ def layer_norm_backward(
     normalised = deviation * steepness
     scaled = grad_out * weight
     shared = scaled.mean(-1, keepdim=True) + normalised * (scaled * normalised).mean(-1, keepdim=True)
-    tokens = tuple(range(x.ndim - 1))
-    return (scaled - shared) * steepness, (grad_out * normalised).sum(tokens), grad_out.sum(tokens)
+    dweight, dbias = (part.reshape(-1, x.shape[-1]).sum(0) for part in (grad_out * normalised, grad_out))
+    return (scaled - shared) * steepness, dweight, dbias
 
 
 def gelu(x: Float[Tensor, "*S"], approximate: str = "none") -> Float[Tensor, "*S"]:
@@ -83,7 +83,10 @@ class Mlp(nn.Module):
     """The small network that each token goes through on its own: `fc1` (dim to hidden), GELU in
     its exact form, `fc2` (hidden to dim), both with bias.
 
-    Peer: `timm.layers.Mlp`.
+    One token [1], fc1 with weights [[1], [−1]], fc2 with [[1, 2]], no biases: 1 and −1, behind
+    GELU 0.8413 and −0.1587, so [0.8413·1 − 0.1587·2] = [0.524].
+
+    Source: Dosovitskiy and others 2021, section 3.1. Peer: `timm.layers.Mlp`.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -103,10 +106,15 @@ class SelfAttention(nn.Module):
     then the values. `proj`: a Linear over the heads' results side by side, head 0 first. Head h
     has the h-th block of dim / heads neighbouring numbers; scores are divided by √(dim / heads).
 
-    forward: with `need_weights` a pair, the output and the weights (N, heads, n, n).
+    forward: with `need_weights` a pair, the output and the weights (N, heads, n, n), each
+    query's row of which adds up to 1.
+
+    Tokens [1] and [0], one head, qkv with weights [[1], [2], [10]], proj with [[1]], no biases.
+    Token 0: query 1, keys 2 and 0, weights 0.881 and 0.119, values 10 and 0: 8.81. Token 1:
+    query 0, weights ½ and ½: 5.
 
     Raises ValueError unless `heads` divides `dim`. Source: Vaswani and others 2017, section 3.2.
-    Peer: timm's `Attention` in `timm.models.vision_transformer`.
+    Peer: timm's `Attention` in `timm.models.vision_transformer`, with `qkv_bias=True`.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -130,7 +138,8 @@ class SelfAttention(nn.Module):
 
 
 class DropPath(nn.Module):
-    """`drop_path` as a layer: in training whole samples of a branch are left out, anew each time."""
+    """`drop_path` as a layer: in training each sample loses the branch with probability `p`, drawn
+    anew at every call."""
 
     def __init__(self, p: float = 0.0) -> None:
         super().__init__()
@@ -146,8 +155,12 @@ class TransformerBlock(nn.Module):
     """Two residual branches, each with a norm in front: x + attn(norm1(x)), then x + mlp(norm2(x)).
 
     `norm1` and `norm2`: `nn.LayerNorm(dim, eps=1e-6)`; `attn`: a `SelfAttention`; `mlp`: an `Mlp`
-    with mlp_ratio · dim numbers in the middle. Both branches go through `drop`, a
-    `DropPath(drop_path)`, before they are added.
+    with int(mlp_ratio · dim) numbers in the middle. Both branches go through `drop`, a
+    `DropPath(drop_path)`, before they are added: in training a sample may lose either or both.
+    The second branch starts from what the first has left.
+
+    If attention gives [1, 0] whatever comes in and the small network [0, 0.5], the token [3, 4]
+    becomes [3 + 1 + 0, 4 + 0 + 0.5] = [4, 4.5].
 
     Source: Dosovitskiy and others 2021, equations 2 and 3 ("pre-norm"). Peer: timm's `Block` in
     `timm.models.vision_transformer`, with `qkv_bias=True`.

@@ -30,10 +30,18 @@ class VisionTransformer(nn.Module):
     With a class token every token goes through `norm`, and the class token through `head`.
     Without one, the mean of all tokens goes through `fc_norm` and `head`. `image_size` fixes how
     many positions are learned; images of other sizes get theirs from `interpolate_pos_embed`.
-    Block i of 0 … depth − 1 drops paths with probability drop_path · i / (depth − 1).
+    Block i of 0 … depth − 1 drops paths with probability drop_path · i / (depth − 1): three
+    blocks and drop_path 0.2 give 0, 0.1, 0.2.
 
-    `VisionTransformer(**VIT_SIZES["base"])` is ViT-B/16. Linear layers and positions start from
-    a normal distribution with std 0.02, cut off at two std; biases and class token start at 0.
+    `embed(images)`: the tokens that go into the first block.
+
+    The weights of linear layers and the positions start from a normal distribution with std 0.02,
+    cut off at two std: `nn.init.trunc_normal_(weight, std=0.02, a=-0.04, b=0.04)`. Biases of
+    linear layers and the class token start at 0; `patch_embed` and the norms stay as PyTorch
+    makes them.
+
+    `VisionTransformer(**VIT_SIZES["base"])` is ViT-B/16. One block that adds nothing, class token
+    [1, 2] with position [0, 1]: the class token leaves the blocks as [1, 3] and `norm` as [−1, 1].
 
     Source: Dosovitskiy and others 2021, section 3.1. Peer: timm's `vit_base_patch16_224` and its
     kin; without a class token `class_token=False, global_pool="avg"`.
@@ -100,7 +108,8 @@ def attention_weights(
 
 
 def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of Hugging Face's `ViTForImageClassification`, under `VisionTransformer`'s names.
+    """The weights of Hugging Face's `ViTForImageClassification`, as its published files hold them,
+    under `VisionTransformer`'s names.
 
     | theirs                                             | ours                            |
     |----------------------------------------------------|---------------------------------|
@@ -116,18 +125,16 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     | vit.layernorm                                      | norm                            |
     | classifier                                         | head                            |
 
-    Each with .weight and .bias, where it isn't a parameter by itself. The values are not changed,
-    and `state` isn't either.
+    Each with .weight and .bias, where it isn't a parameter by itself. The names may come in any
+    order; in files they stand in that of the alphabet: key, query, value. The values are not
+    changed, and `state` isn't either.
 
-    Raises ValueError for a name that is not in the table.
+    Query [[1]], key [[2]] and value [[3]] become the weight [[1], [2], [3]] of qkv.
+
+    Raises ValueError for a name that is not in the table. Peer: `save_pretrained` of
+    `transformers`. (In memory, from its version 5 on, layers have other names. Its norms add
+    1e-12 where ours add 1e-6, so outputs differ a little unless `eps` is set.)
     """
-    places = {
-        "layernorm_before": "norm1",
-        "layernorm_after": "norm2",
-        "attention.output.dense": "attn.proj",
-        "intermediate.dense": "mlp.fc1",
-        "output.dense": "mlp.fc2",
-    }
     whole = {
         "vit.embeddings.cls_token": "cls_token",
         "vit.embeddings.position_embeddings": "pos_embed",
@@ -135,22 +142,28 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "vit.layernorm": "norm",
         "classifier": "head",
     }
-    parts = ("query", "key", "value")
+    inside = {
+        "layernorm_before": "norm1",
+        "attention.output.dense": "attn.proj",
+        "layernorm_after": "norm2",
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+    }
+    three = [f"attention.attention.{part}" for part in ("query", "key", "value")]
     found: dict[str, Tensor] = {}
     for name, value in state.items():
         stem, _, kind = name.rpartition(".")
-        layer, _, inner = stem.removeprefix("vit.encoder.layer.").partition(".")
-        projection = inner.removeprefix("attention.attention.")
+        start, _, rest = stem.partition("vit.encoder.layer.")
+        number, _, part = rest.partition(".")
         if name in whole:
             found[whole[name]] = value
         elif stem in whole:
             found[f"{whole[stem]}.{kind}"] = value
-        elif stem.startswith("vit.encoder.layer.") and inner in places:
-            found[f"blocks.{layer}.{places[inner]}.{kind}"] = value
-        elif stem.startswith("vit.encoder.layer.") and projection in parts:
-            if projection == "query":
-                three = [state[name.replace("query", part)] for part in parts]
-                found[f"blocks.{layer}.attn.qkv.{kind}"] = torch.cat(three)
-        else:
+        elif start or part not in (*inside, *three):
             raise ValueError(f"{name!r} is no parameter of a ViTForImageClassification")
+        elif part in inside:
+            found[f"blocks.{number}.{inside[part]}.{kind}"] = value
+        elif part == three[0]:
+            parts = [state[name.replace(part, other)] for other in three]
+            found[f"blocks.{number}.attn.qkv.{kind}"] = torch.cat(parts)
     return found

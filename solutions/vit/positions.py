@@ -63,6 +63,9 @@ def interpolate_pos_embed(
     `F.interpolate` with mode "bicubic" and antialias. Without `old_grid` the old one is square.
     The same size gives `pos_embed` itself. M = extra + grid[0] · grid[1].
 
+    Class token [9], places [1], [2] / [3], [6], grid (1, 1): all four are as far from the middle,
+    (1 + 2 + 3 + 6) / 4 = 3, so [9], [3].
+
     Raises ValueError unless there are `extra` + old_grid[0] · old_grid[1] rows. Source:
     Dosovitskiy and others 2021, section 3.2. Peer: timm's `resample_abs_pos_embed`.
     """

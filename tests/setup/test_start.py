@@ -287,7 +287,7 @@ def test_pips_failure_is_explained(machine, words, advice):
     assert "p2v-pip.log" in str(failure.value)
 
 
-CHECKS = ["ruff check", "ruff format", "mypy", "mypy", "pytest"]
+CHECKS = ["ruff check", "ruff format", "mypy", "mypy", "pytest", "pytest"]
 
 
 @pytest.fixture
@@ -312,6 +312,20 @@ def test_every_check_runs_pytest_last_and_each_failure_shows(complete, failing, 
 def test_no_tests_at_all_is_a_failure(complete):
     complete.failing = {"pytest": [5]}
     assert start.run_tests([], complete.root, complete) == 5
+
+
+def test_the_two_runs_of_pytest_are_the_whole_suite_each_folder_once():
+    together, alone = start.whole_suite(2)
+    assert together[:2] == ["-n", "2"]
+    folders = {f"tests/{path.parent.name}" for path in (start.ROOT / "tests").glob("*/test_*.py")}
+    assert folders >= set(start.SIDE_BY_SIDE)
+    assert set(together[-len(start.SIDE_BY_SIDE) :]) == set(start.SIDE_BY_SIDE)
+    assert {word.partition("=")[2] for word in alone} == set(start.SIDE_BY_SIDE)
+
+
+def test_only_what_was_asked_for_is_tested(complete):
+    assert start.run_tests(["tests/docs"], complete.root, complete) == 0
+    assert complete.commands == [*CHECKS[:-1]]
 
 
 def test_words_after_test_go_to_pytest():

@@ -1,4 +1,33 @@
 """Specs of lesson 04."""
 
 NUMBER = 4
-ORDER: tuple[str, ...] = ()  # as in the notebooks: an answer may borrow what comes before it
+ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    "patchify",
+    "unpatchify",
+    "PatchEmbed",
+    "sincos_2d",
+    "add_positions",
+    "interpolate_pos_embed",
+    "layer_norm",
+    "layer_norm_backward",
+    "gelu",
+    "Mlp",
+    "SelfAttention",
+    "TransformerBlock",
+    "VisionTransformer",
+    "from_hugging_face",
+    "decay_groups",
+    "ConvStem",
+    "attention_rollout",
+    "distillation_loss",
+    "random_masking",
+    "restore_masked",
+    "masked_loss",
+    "impute",
+    "note_tokens",
+    "TabularTokens",
+    "ConcatFusion",
+    "CrossAttentionFusion",
+    "quadratic_weighted_kappa",
+    "permutation_importance",
+)
