@@ -160,7 +160,9 @@ class Run:
         """What the network says of each image, in evaluation mode, on the CPU as float32."""
         self.judged.eval()
         said, true = [], []
-        for x, labels in batches.plain_batches(part, self.recipe, self.settings["batch_size"], self.device):
+        size = self.settings["batch_size"]
+        found = batches.plain_batches(part, self.recipe, size, self.device)
+        for x, labels in tqdm(found, desc="judging", total=-(-len(part.labels) // size), leave=False, disable=None):
             with precision.mixed(self.device, self.dtype):
                 said.append(self.judged(x).float().cpu())
             true.append(labels.cpu())
