@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -66,21 +67,22 @@ class Run:
         self.weights = None if weights is None else weights.to(device)
 
     def _made(self, weights: str) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.settings["seed"])
-            model = with_library_drops(with_library_norms(self.recipe.model(self.classes, weights)))
-        layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
-        model = model.to(self.device).to(memory_format=layout)
+        model = with_library_drops(self._placed(lambda: self.recipe.model(self.classes, weights)))
         known = not (self.recipe.pretrained and self.settings["weights"] == "none")
         freeze(model, self.recipe.frozen if known else "")  # what has learnt nothing must not stay as it is
         return model
 
     def _ready_to_teach(self) -> nn.Module | None:
-        if self.recipe.teacher is None:
-            return None
-        teacher = with_library_norms(self.recipe.teacher(self.classes)).to(self.device)
+        teacher = self.recipe.teacher
+        return None if teacher is None else self._placed(lambda: teacher(self.classes)).requires_grad_(False).eval()
+
+    def _placed(self, make: Callable[[], nn.Module]) -> nn.Module:
+        """A network that begins as the seed says, on the device."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.settings["seed"])
+            model = with_library_norms(make())
         layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
-        return teacher.to(memory_format=layout).requires_grad_(False).eval()
+        return model.to(self.device).to(memory_format=layout)
 
     def _groups(self, rate: float) -> list[dict[str, Any]]:
         if self.recipe.groups is not None:
