@@ -81,3 +81,21 @@ def test_a_stem_can_take_the_patches_place():
     model = small_vit(32, 8)
     model.patch_embed = ConvStem(1, 64, 3)
     assert model(torch.rand(2, 1, 32, 32)).shape == (2, 10)
+
+
+def test_the_lesson_says_what_was_recorded(study):
+    """The list below the curve in `solutions/vit_b.md`, in points of a hundred."""
+    mean = {(item["arm"], item["labels"]): 100 * item["mean_and_spread"][0] for item in study["arms"]}
+    counts = list(hunger.STEPS)
+    cnn, bent_cnn, vit, bent_vit, distilled, filled = (
+        {count: mean[name, count] for count in counts} for name in hunger.LOOKS
+    )
+    assert round(bent_cnn[50] - cnn[50]) in range(31, 36)  # a third
+    assert round(bent_vit[50] - vit[50]) in range(13, 16)  # a seventh
+    assert all(vit[count] - cnn[count] > 14 for count in (50, 200))
+    assert [round(bent_cnn[count] - bent_vit[count]) for count in counts] == [2, 4, 5, 5]
+    assert vit[4000] > bent_vit[4000] + 1
+    assert all(-3 < distilled[count] - bent_vit[count] < 1 for count in counts)
+    assert all(filled[count] >= max(vit[count], bent_vit[count], distilled[count]) for count in counts)
+    assert filled[50] > bent_cnn[50]
+    assert all(0.5 < bent_cnn[count] - filled[count] < 2.5 for count in (200, 800, 4000))
