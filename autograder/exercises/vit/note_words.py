@@ -84,6 +84,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("words with digits", mixed(rng, digits), mixed(rng, VOCABULARY), 6)
     joined = ["blurred/left", "eye.pain,insulin", "the patient's no_pain", "(old)"]
     yield case("words that touch", mixed(rng, joined), mixed(rng, VOCABULARY), 7)
+    longer = ["oldest, painful", "no visionary eyesight"]
+    yield case("longer words around known ones", mixed(rng, longer), mixed(rng, VOCABULARY), 4)
     foreign = ["vision à gauche", "left eye: glaucôme", "schmerz → pain", "20 µm"]
     yield case("letters from elsewhere stand between words", mixed(rng, foreign), mixed(rng, VOCABULARY), 6)
     unknown = " ".join(mixed(rng, OTHERS)[:3])
