@@ -254,6 +254,8 @@ def _place(value: Value, device: torch.device) -> Any:
         return value.detach().to(device, copy=True)  # keeps the strides
     if isinstance(value, tuple | list):
         return type(value)(_place(item, device) for item in value)
+    if isinstance(value, dict):
+        return {key: _place(item, device) for key, item in value.items()}
     return value
 
 
