@@ -9,7 +9,9 @@ import ast
 import importlib
 import inspect
 import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def source(lesson: str, name: str) -> str:
 
 @cache
 def standalone(lesson: str, name: str) -> str:
-    """The text of a module that holds the reference `name` and what it needs, and no other reference.
+    """The text of a module that holds the reference `name` and what it needs, of earlier lessons too, and no other.
 
     Raises LookupError where it isn't installed.
     """
@@ -51,16 +53,40 @@ def standalone(lesson: str, name: str) -> str:
     package = next(package for package in packages() if f"{package}.{lesson}" in sys.modules)
     main = Path(str(sys.modules[f"{package}.{lesson}"].__file__))
     files = sorted(main.parent.glob("[!_]*.py")) if main.name == "__init__.py" else [main]
-    texts = [_without_imports_of(package, file.read_text(encoding="utf-8")) for file in files]
-    cells = [Cell(file.name, text) for file, text in zip(files, texts, strict=True)]
+    sources = {file.stem: file.read_text(encoding="utf-8") for file in files}
+    earlier = dict.fromkeys(item for text in sources.values() for item in _from_other_lessons(package, lesson, text))
+    cells = [Cell(".".join(item), standalone(*item)) for item in earlier]
+    cells += [Cell(stem, _without_imports_of(package, sources[stem])) for stem in _imported_first(package, sources)]
     return slicing.source_of(slicing.needed(cells, found.__name__))
 
 
-def _without_imports_of(package: str, source: str) -> str:
-    """A file's text without the lines that import from its own package, whose files are put together."""
-    lines = source.split("\n")
+def _imports_of(package: str, source: str) -> Iterator[ast.ImportFrom]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
-            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
-                lines[number] = ""
+            yield node
+
+
+def _imported_first(package: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """A lesson's files, each after those that it imports from."""
+    needed = {
+        stem: sorted({str(node.module).split(".")[-1] for node in _imports_of(package, text)} & sources.keys() - {stem})
+        for stem, text in sources.items()
+    }
+    yield from TopologicalSorter(needed).static_order()
+
+
+def _from_other_lessons(package: str, lesson: str, source: str) -> Iterator[tuple[str, str]]:
+    """Lesson and name of what a file imports from other lessons of its package."""
+    for node in _imports_of(package, source):
+        other = str(node.module).split(".")[1]
+        if other != lesson:
+            yield from ((other, alias.name) for alias in node.names)
+
+
+def _without_imports_of(package: str, source: str) -> str:
+    """A file's text without the lines that import from its own package: what they name is put before it."""
+    lines = source.split("\n")
+    for node in _imports_of(package, source):
+        for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+            lines[number] = ""
     return "\n".join(lines)

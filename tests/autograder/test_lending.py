@@ -4,8 +4,9 @@ import sys
 from types import ModuleType
 
 import pytest
+import torch
 
-from autograder import registry
+from autograder import references, registry
 from autograder.lender import Lender
 from autograder.lending import lent
 from autograder.slicing import Cell
@@ -46,3 +47,20 @@ def test_a_lesson_lends_texts_and_what_the_cells_define(monkeypatch):
     assert lesson.own == "the student's"
     with pytest.raises(AttributeError, match="other"):
         _ = lesson.other
+
+
+@pytest.mark.parametrize("exercise", registry.all_exercises(), ids=lambda exercise: exercise.id)
+def test_every_reference_is_made_from_its_text_alone(exercise):
+    assert exercise.name in vars(made_from(exercise.lesson, exercise.name))
+
+
+def test_what_a_reference_needs_of_earlier_lessons_comes_with_it():
+    alone = made_from("vit", "SelfAttention")
+    layer, tokens = alone.SelfAttention(6, 2), torch.randn(2, 3, 6)
+    assert layer(tokens).shape == tokens.shape
+
+
+def made_from(lesson, name):
+    alone = ModuleType("alone")
+    exec(references.standalone(lesson, name), vars(alone))
+    return alone
