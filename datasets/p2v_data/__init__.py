@@ -5,6 +5,7 @@ from p2v_data.dataset import ImageDataset, Provenance, Split
 from p2v_data.device import cores, device, threads
 from p2v_data.digits import digits, digits_8x8
 from p2v_data.errors import DataDamagedError, DataMissingError, DeviceError, FetchError, UserError
+from p2v_data.eyes import EyeDataset, EyeSplit, Feature, eyes
 from p2v_data.fashion import fashion
 from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
@@ -19,6 +20,9 @@ __all__ = [
     "DataDamagedError",
     "DataMissingError",
     "DeviceError",
+    "EyeDataset",
+    "EyeSplit",
+    "Feature",
     "FetchError",
     "ImageDataset",
     "Provenance",
@@ -31,6 +35,7 @@ __all__ = [
     "device",
     "digits",
     "digits_8x8",
+    "eyes",
     "fashion",
     "fetch",
     "flowers",

@@ -121,6 +121,17 @@ FULL_SETS = (
         files=(("pneumoniamnist_224.npz", 214_384_716, "d6a3c71de1b945ea11211b03746c1fe1"),),
     ),
     FullSet(
+        name="retinamnist",
+        content="1,600 photographs of the back of the eye, 224×224, 5 grades of diabetic retinopathy",
+        licence="CC BY 4.0; not for clinical use",
+        citation="Yang and others: MedMNIST v2, a large-scale lightweight benchmark for 2D and 3D biomedical image "
+        "classification, Scientific Data 10, 41, 2023; Liu and others: DeepDRiD, diabetic retinopathy grading and "
+        "image quality estimation challenge, Patterns 3(6), 2022",
+        source="RetinaMNIST of MedMNIST v3 (Zenodo 10519652), from the DeepDRiD challenge of 2020",
+        mirrors=("https://zenodo.org/records/10519652/files",),
+        files=(("retinamnist_224.npz", 127_992_567, "eae7e3b6f3fcbda4ae613ebdcbe35348"),),
+    ),
+    FullSet(
         name="flowers",
         content="8,189 photographs of flowers, 102 kinds, of many sizes",
         licence="none stated by its makers; the photographs belong to those who took them, for research use (believed)",

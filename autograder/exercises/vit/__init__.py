@@ -31,4 +31,5 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "CrossAttentionFusion",
     "quadratic_weighted_kappa",
     "permutation_importance",
+    "train_eye_grader",
 )
