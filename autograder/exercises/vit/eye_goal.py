@@ -241,8 +241,8 @@ TRAIN_EYE_GRADER = Exercise(
         _wrong(
             "looks at photographs only",
             photographs_only,
-            "with a stranger's table the answers stay the same. Three lenses in ten are clouded: photographs alone don't "
-            "get there.",
+            "with a stranger's table the answers stay the same. Three lenses in ten are clouded: photographs alone "
+            "don't get there.",
             "does the fusion get the table, and do its parameters change in training?",
         ),
         _wrong(
