@@ -1,7 +1,7 @@
 """The goal of part c: a grader of eyes from photograph, table and note, judged on patients who were held out.
 
-Tried with simulated patients of several seeds: photographs alone reach a kappa of 0.54 to 0.65, table and note without
-them 0.61 to 0.67, all three some 0.75, with counted spots as with the lesson's model.
+Tried with simulated patients of several seeds: photographs alone reach a kappa of 0.47 to 0.65, table and note without
+them 0.61 to 0.67, all three 0.71 to 0.75 with the lesson's model and 0.74 to 0.78 with counted spots.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from autograder.exercises.resnet.recipe_goal import random_state
 from autograder.exercises.vit._eyes import GRADES, Weighed
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
 
-GOAL, CHANCE = 0.70, 0.25
+GOAL, CHANCE = 0.68, 0.25
 SURE = 1.5  # cross-entropy; whoever only knows how frequent each grade is has 1.42
 HELD_OUT, SOME, ALONE = (
     1500,
     40,
     3,
 )  # patients who come again, with a stranger's photograph or table, or in a smaller batch
-PASSED = "kappa of at least 0.70"
+PASSED = "kappa of at least 0.68"
 
 
 def cases(rng: Rng) -> Iterator[Case]:
@@ -92,7 +92,7 @@ def _agreement(logits: Tensor, truth: Tensor) -> str:
         return PASSED if float(F.cross_entropy(logits, truth)) < SURE else "far surer than right"
     if kappa < -CHANCE:
         return "grades in reverse order"
-    return "little better than chance" if kappa < CHANCE else "kappa below 0.70"
+    return "little better than chance" if kappa < CHANCE else "kappa below 0.68"
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -100,9 +100,9 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def judged(case: Case, outputs: Outputs) -> Outputs:
-    """As `measure`; an answer below the goal that doesn't look at everything is told so."""
+    """As `measure`; but what doesn't look at everything is told so first, however well it grades."""
     found = measure(case, outputs)
-    if found.get("held-out patients") not in ("kappa below 0.70", "little better than chance"):
+    if found["held-out patients"] not in (PASSED, "kappa below 0.68", "little better than chance"):
         return found
     blind = [what for what in ("photographs", "tables") if _same(outputs["some"], outputs[f"other {what}"])]
     return {"held-out patients": f"doesn't look at {' or '.join(blind)}"} if blind else found
@@ -241,14 +241,14 @@ TRAIN_EYE_GRADER = Exercise(
         _wrong(
             "looks at photographs only",
             photographs_only,
-            "kappa is below 0.70, and with a stranger's table the answers stay the same. One lens in three is clouded: "
-            "photographs alone don't get there.",
+            "with a stranger's table the answers stay the same. Three lenses in ten are clouded: photographs alone "
+            "don't get there.",
             "does the fusion get the table, and do its parameters change in training?",
         ),
         _wrong(
             "looks at table and note only",
             rows_only,
-            "kappa is below 0.70, and with a stranger's photograph the answers stay the same.",
+            "with a stranger's photograph the answers stay the same.",
             "do the image's tokens reach the head? Photographs are learned far more slowly than a table.",
         ),
         _wrong(
@@ -291,7 +291,7 @@ TRAIN_EYE_GRADER = Exercise(
         _wrong(
             "stops too early",
             stops_early,
-            "it looks at photograph and table, but kappa is below 0.70.",
+            "it looks at photograph and table, but kappa is below 0.68.",
             "if the loss still falls, train on; else another rate, or the photographs evened out first.",
         ),
         _wrong(
