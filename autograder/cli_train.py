@@ -30,6 +30,10 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the network's start and of every draw.")] = 0,
     weights: Annotated[str, typer.Option(help="A file with ImageNet weights, or `none`; fetched if left out.")] = "",
+    network: Annotated[str, typer.Option(help="Of the vision transformers: tiny, small or base.")] = "",
+    image_size: Annotated[int | None, typer.Option(help="Of ImageNet's photographs, a multiple of 16.")] = None,
+    normal: Annotated[str, typer.Option(help="How the weights' makers scaled pixels: imagenet or halves.")] = "",
+    teacher: Annotated[str, typer.Option(help="Whom to learn from too: resnet50, or resnet50=FILE.")] = "",
     tracker: Annotated[
         str, typer.Option(help="Who else follows: tensorboard, wandb, trackio, mlflow or none.")
     ] = "tensorboard",
@@ -37,7 +41,7 @@ def train(
         Path | None, typer.Option(help="Folder of the run; runs/NAME in your workspace if left out.")
     ] = None,
 ) -> None:
-    """Trains a full-scale recipe of lesson 02, and goes on where it was stopped."""
+    """Trains a full-scale recipe of lessons 02 and 04, and goes on where it was stopped."""
     if name is None:
         print(listing())
         return
@@ -55,6 +59,10 @@ def train(
         compile=compile_it,
         weights=weights,
         tracker=tracker,
+        network=network,
+        image_size=image_size,
+        normal=normal,
+        teacher=teacher,
     )
     try:
         _of_recipes("train")(recipe, wishes, _say)
@@ -69,8 +77,11 @@ def listing() -> str:
     lines = []
     here = {row.name: row.have for row in catalogue()}
     for recipe in _of_recipes("RECIPES").values():
-        data = recipe.name.partition("-")[0]
-        state = "data here" if here[data] else f"p2v data fetch {data}"
+        if recipe.found is not None:
+            state = recipe.found()
+        else:
+            data = recipe.name.partition("-")[0]
+            state = "data here" if here[data] else f"p2v data fetch {data}"
         lines.append(f"{recipe.name:20}{recipe.about}; {state}\n{'':20}aim: {recipe.aim}")
     return "\n".join([*lines, "Aims, not results: none of these was trained at full size where they were written."])
 

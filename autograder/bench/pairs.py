@@ -42,6 +42,7 @@ def pairs() -> Iterator[Pair]:
     yield from _norms()
     yield from _gates()
     yield from _attentions()
+    yield from _transformers()
     yield from _lenets()
 
 
@@ -150,6 +151,26 @@ def _attention(*, causal: bool) -> tuple[Answer, Answer, Inputs]:
     ours = partial(reference("attention", "scaled_dot_product_attention"), causal=causal)
     theirs = partial(F.scaled_dot_product_attention, is_causal=causal)
     return ours, theirs, tuple(_drawn(8, 3, 197, 64, seed=seed) for seed in range(3))
+
+
+# --- lesson 04 -------------------------------------------------------------------------------------------------------
+
+
+def _transformers() -> Iterator[Pair]:
+    for size in ("tiny", "small", "base"):
+        peer = f"timm's vit_{size}_patch16_224"
+        yield Pair(f"ViT-{size}", peer, partial(_transformer, size, train=False))
+        if size == "tiny":
+            yield Pair(f"ViT-{size}, training, and back", peer, partial(_transformer, size, train=True), backward=True)
+
+
+def _transformer(size: str, *, train: bool) -> tuple[nn.Module, nn.Module, Inputs]:
+    import timm  # kept out of the way of those who don't measure
+
+    torch.manual_seed(len(size))
+    ours = reference("vit", "VisionTransformer")(**reference("vit", "VIT_SIZES")[size])
+    theirs = timm.create_model(f"vit_{size}_patch16_224")
+    return *_alike(ours.train(train), theirs.train(train)), (_drawn(2 if size == "base" else 8, 3, 224, 224),)
 
 
 # --- lesson 01: built from simple operations, so without an aim ------------------------------------------------------

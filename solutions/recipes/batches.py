@@ -1,27 +1,31 @@
 """From bytes in memory to what the network sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from p2v_data import Split
+from solutions.recipes.pictures import Pictures
 from solutions.recipes.recipe import Recipe, class_shares
 from solutions.resnet import next_seed
 
 RESIDENT = 0.2  # of a CUDA device's free memory may hold images
+Part = Split | Pictures
 
 
-def near(part: Split, device: torch.device) -> Split:
+def near(part: Part, device: torch.device) -> Part:
     """The part on a CUDA device where there is room, so that no batch has to be brought; else as it is."""
-    if device.type != "cuda" or part.images.nbytes > RESIDENT * torch.cuda.mem_get_info(device)[0]:
+    if isinstance(part, Pictures) or device.type != "cuda":
+        return part
+    if part.images.nbytes > RESIDENT * torch.cuda.mem_get_info(device)[0]:
         return part
     return Split(part.images.to(device), part.labels.to(device))
 
 
 def training_batches(
-    part: Split, recipe: Recipe, num_classes: int, batch_size: int, seed: int, device: torch.device
+    part: Part, recipe: Recipe, num_classes: int, batch_size: int, seed: int, device: torch.device
 ) -> Iterator[tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]]:
     """One epoch in random order, augmented: (what the network sees, label shares).
 
@@ -30,9 +34,9 @@ def training_batches(
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(part.labels), generator=generator)
-    for chosen in _in_order(part, order, batch_size)[: steps(len(order), batch_size)]:
-        x = part.images[chosen].to(device, non_blocking=True).float() / 255
-        y = class_shares(part.labels[chosen].to(device, non_blocking=True), num_classes)
+    for images, labels in _read(part, order.split(batch_size)[: steps(len(order), batch_size)], seed):
+        x = images.to(device, non_blocking=True).float() / 255
+        y = class_shares(labels.to(device, non_blocking=True), num_classes)
         x, y = recipe.augment(x, y, next_seed(generator))
         yield seen(x, recipe), y
 
@@ -43,11 +47,11 @@ def steps(images: int, batch_size: int) -> int:
 
 
 def plain_batches(
-    part: Split, recipe: Recipe, batch_size: int, device: torch.device
+    part: Part, recipe: Recipe, batch_size: int, device: torch.device
 ) -> Iterator[tuple[Float[Tensor, "B C H W"], Int[Tensor, "B"]]]:
     """All images in order, nothing changed but cut to the recipe's `size`: (what the network sees, labels)."""
-    for chosen in _in_order(part, torch.arange(len(part.labels)), batch_size):
-        yield looked_at(part.images[chosen].to(device, non_blocking=True), recipe), part.labels[chosen]
+    for images, labels in _read(part, torch.arange(len(part.labels)).split(batch_size)):
+        yield looked_at(images.to(device, non_blocking=True), recipe), labels
 
 
 def looked_at(images: Int[Tensor, "N C H W"], recipe: Recipe) -> Float[Tensor, "N C size size"]:
@@ -69,6 +73,13 @@ def seen(x: Float[Tensor, "N C H W"], recipe: Recipe) -> Float[Tensor, "N D H W"
     return ((x - mean) / std).contiguous(memory_format=layout)
 
 
-def _in_order(part: Split, order: Int[Tensor, "N"], batch_size: int) -> tuple[Int[Tensor, "B"], ...]:
-    batches: tuple[Tensor, ...] = order.to(part.images.device).split(batch_size)
-    return batches
+def _read(
+    part: Part, order: Sequence[Int[Tensor, "B"]], seed: int | None = None
+) -> Iterator[tuple[Int[Tensor, "B C H W"], Int[Tensor, "B"]]]:
+    """Bytes and labels; pictures in files are drawn from `seed` if there is one."""
+    if isinstance(part, Pictures):
+        yield from part.batches(order, seed)
+    else:
+        for chosen in order:
+            here = chosen.to(part.images.device)
+            yield part.images[here], part.labels[here]

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 import p2v_data
-from p2v_data import ImageDataset
-from solutions.recipes import curves, files, precision, tracking
-from solutions.recipes.recipe import Recipe, RecipeError, Wishes
+from p2v_data import Split
+from solutions.recipes import choices, curves, files, precision, tracking
+from solutions.recipes.recipe import Data, Recipe, RecipeError, Settings, Wishes
 from solutions.recipes.run import Run
 from solutions.recipes.scores import positive_score
 from solutions.resnet import count_parameters
@@ -42,15 +42,14 @@ def train(recipe: Recipe, wishes: Wishes, say: Say = print) -> dict[str, Any]:
         KeyboardInterrupt: as it came, when all epochs that had ended are safe.
     """
     settings = _settings(recipe, wishes)
+    recipe = recipe.fitted(recipe, settings)
     device = p2v_data.device()
     dtype = precision.chosen(device, wishes.precision)
     out = wishes.out
     files.make_folder(out)
     if (out / RESULT).is_file():
         return _shown(out, settings, say)
-    state = files.read_checkpoint(out / CHECKPOINT) if (out / CHECKPOINT).is_file() else None
-    if state is not None:
-        _refuse_another_run(state["settings"], settings, out)
+    state = _left_behind(recipe, settings, out)
     data = recipe.load(wishes.folder)
     _refuse_too_few(data, settings)
     say(repr(data.provenance))
@@ -68,9 +67,9 @@ def train(recipe: Recipe, wishes: Wishes, say: Say = print) -> dict[str, Any]:
         raise
 
 
-def _settings(recipe: Recipe, wishes: Wishes) -> dict[str, Any]:
+def _settings(recipe: Recipe, wishes: Wishes) -> Settings:
     """What decides a run's course, in full; a run goes on only with the same."""
-    settings: dict[str, Any] = {
+    settings: Settings = {
         "recipe": recipe.name,
         "epochs": recipe.epochs if wishes.epochs is None else wishes.epochs,
         "batch_size": recipe.batch_size if wishes.batch_size is None else wishes.batch_size,
@@ -83,10 +82,20 @@ def _settings(recipe: Recipe, wishes: Wishes) -> dict[str, Any]:
             raise RecipeError(f"--{option} {settings[name]} can't be: expected {least} or more.")
     if wishes.weights and not recipe.pretrained:
         raise RecipeError(f"{recipe.name} begins with random weights: leave --weights out.")
-    return settings
+    return settings | choices.decided(recipe, wishes)
 
 
-def _refuse_another_run(found: dict[str, Any], wanted: dict[str, Any], out: Path) -> None:
+def _left_behind(recipe: Recipe, settings: Settings, out: Path) -> dict[str, Any] | None:
+    """The checkpoint to go on from; None for a new run, once it is clear that it can begin."""
+    if not (out / CHECKPOINT).is_file():
+        recipe.refuse(settings)
+        return None
+    state = files.read_checkpoint(out / CHECKPOINT)
+    _refuse_another_run(state["settings"], settings, out)
+    return state
+
+
+def _refuse_another_run(found: Settings, wanted: Settings, out: Path) -> None:
     differ = [name for name in wanted if found.get(name) != wanted[name]]
     if differ:
         name = differ[0]
@@ -96,7 +105,7 @@ def _refuse_another_run(found: dict[str, Any], wanted: dict[str, Any], out: Path
         )
 
 
-def _refuse_too_few(data: ImageDataset, settings: dict[str, Any]) -> None:
+def _refuse_too_few(data: Data, settings: Settings) -> None:
     images = len(data.train.labels)
     if settings["batch_size"] > images:
         raise RecipeError(f"--batch-size {settings['batch_size']} is more than the {images} training images there are.")
@@ -168,8 +177,8 @@ def _result(run: Run, out: Path, say: Say) -> dict[str, Any]:
     del result["history"]
     files.write_checkpoint(out / WEIGHTS, run.progress.best_weights)
     files.write_checkpoint(out / ANSWERS, test._asdict())
-    if run.recipe.cam:
-        part = run.data.test
+    part = run.data.test
+    if run.recipe.cam and isinstance(part, Split):
         names, scores = run.data.class_names, positive_score(test)
         curves.draw_looks(out / "grad-cam.png", run.model, run.recipe, part.images, part.labels, scores, names)
     files.write_json(out / RESULT, result)
@@ -177,7 +186,7 @@ def _result(run: Run, out: Path, say: Say) -> dict[str, Any]:
     return result
 
 
-def _shown(out: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
+def _shown(out: Path, settings: Settings, say: Say) -> dict[str, Any]:
     """A finished run's result. It is not trained again, and the test is not looked at again."""
     result = files.read_json(out / RESULT)
     _refuse_another_run(result["settings"], settings, out)

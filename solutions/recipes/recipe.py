@@ -1,16 +1,19 @@
 """What a recipe says, and what may be asked of one run of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from p2v_data import ImageDataset, UserError
+from solutions.recipes.pictures import PictureSet
 from solutions.recipes.scores import Answers, accuracy, judged
 
+Data = ImageDataset | PictureSet
+Settings = dict[str, Any]  # what decides a run's course
 Images = Float[Tensor, "N C H W"]
 Labels = Float[Tensor, "N K"]
 
@@ -27,6 +30,7 @@ class Normal(NamedTuple):
 
 
 IMAGENET = Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = Normal((0.5,) * 3, (0.5,) * 3)  # −1 to 1, as Google's vision transformers have seen ImageNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +59,20 @@ class Recipe:
         chosen_by: the score that says which epoch's weights are kept: the largest; of equal ones, that of least loss.
         report: the last word: scores of the test answers, with all choices made on the validation answers.
         cam: the part of the network that Grad-CAM looks at; "" for no picture.
+        groups: the optimiser's parameter groups, from (network, highest rate); None for `layer_wise_lr`.
+        average: a network whose weights are a moving average, this slow, is judged and kept; 0 for the network itself.
+        teacher: for so many classes, a network whose answers are learnt too; None for labels alone. The network then
+            answers twice while it learns: labels, teacher.
+        choices: options of `p2v train` that this recipe takes beyond those of all, and their defaults, see `choices`.
+        fitted: the recipe for settings in which these are decided.
+        refuse: raises RecipeError for settings that a run can't begin with, before anything is read.
+        found: what `p2v train` says of its data; None where these are a set of `p2v data`.
     """
 
     name: str
     about: str
     aim: str
-    load: Callable[[Path | None], ImageDataset]
+    load: Callable[[Path | None], Data]
     model: Callable[[int, str], nn.Module]
     pretrained: bool = False
     frozen: str = ""
@@ -80,6 +92,13 @@ class Recipe:
     chosen_by: str = "accuracy"
     report: Callable[[Answers, Answers], dict[str, float]] = judged
     cam: str = ""
+    groups: Callable[[nn.Module, float], list[dict[str, Any]]] | None = None
+    average: float = 0.0
+    teacher: Callable[[int], nn.Module] | None = None
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    fitted: "Callable[[Recipe, Settings], Recipe]" = lambda recipe, settings: recipe
+    refuse: Callable[[Settings], None] = lambda settings: None
+    found: Callable[[], str] | None = None
 
     def rate(self, batch_size: int) -> float:
         """The highest rate for another batch size: in proportion for SGD, with the square root for AdamW."""
@@ -100,6 +119,7 @@ class Wishes:
         compile: whether to compile the network; None for where it pays.
         weights: a file with ImageNet weights; "" for torchvision's, "none" for a random start.
         tracker: who else is told of each epoch, see `tracking`.
+        network, image_size, normal, teacher: see `choices`; "" or None for the recipe's.
     """
 
     out: Path
@@ -111,6 +131,10 @@ class Wishes:
     compile: bool | None = None
     weights: str = ""
     tracker: str = "tensorboard"
+    network: str = ""
+    image_size: int | None = None
+    normal: str = ""
+    teacher: str = ""
 
 
 @dataclass

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from p2v_data import ImageDataset, Split
 from solutions.recipes import batches, precision
-from solutions.recipes.norms import with_library_norms
-from solutions.recipes.recipe import Progress, Recipe, RecipeError
+from solutions.recipes.learning import Average, loss_of, own_draws
+from solutions.recipes.norms import with_library_drops, with_library_norms
+from solutions.recipes.recipe import Data, Progress, Recipe, RecipeError
 from solutions.recipes.scores import Answers
 from solutions.resnet import class_weights, cosine_warmup, freeze, layer_wise_lr
 
@@ -39,7 +39,7 @@ class Run:
     def __init__(
         self,
         recipe: Recipe,
-        data: ImageDataset,
+        data: Data,
         settings: dict[str, Any],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
@@ -56,7 +56,10 @@ class Run:
         self.model = self._made("none" if begun and recipe.pretrained else settings["weights"])
         self.compiled = self._pays() if compiled is None else compiled
         self.fast: nn.Module = torch.compile(self.model, dynamic=False) if self.compiled else self.model  # type: ignore[assignment]
-        groups = layer_wise_lr(self.model, recipe.rate(settings["batch_size"]), recipe.depth_decay)
+        self.average = Average(self.model, recipe.average) if recipe.average else None
+        self.judged = self.average.model if self.average else self.model
+        self.teacher = self._ready_to_teach()
+        groups = self._groups(recipe.rate(settings["batch_size"]))
         self.rates = [group["lr"] for group in groups]
         self.optimizer = _optimizer(recipe, groups)
         self.scaler = precision.scaler(device, dtype)
@@ -64,14 +67,27 @@ class Run:
         self.weights = None if weights is None else weights.to(device)
 
     def _made(self, weights: str) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.settings["seed"])
-            model = with_library_norms(self.recipe.model(self.classes, weights))
-        layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
-        model = model.to(self.device).to(memory_format=layout)
+        model = with_library_drops(self._placed(lambda: self.recipe.model(self.classes, weights)))
         known = not (self.recipe.pretrained and self.settings["weights"] == "none")
         freeze(model, self.recipe.frozen if known else "")  # what has learnt nothing must not stay as it is
         return model
+
+    def _ready_to_teach(self) -> nn.Module | None:
+        teacher = self.recipe.teacher
+        return None if teacher is None else self._placed(lambda: teacher(self.classes)).requires_grad_(False).eval()
+
+    def _placed(self, make: Callable[[], nn.Module]) -> nn.Module:
+        """A network that begins as the seed says, on the device."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.settings["seed"])
+            model = with_library_norms(make())
+        layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
+        return model.to(self.device).to(memory_format=layout)
+
+    def _groups(self, rate: float) -> list[dict[str, Any]]:
+        if self.recipe.groups is not None:
+            return self.recipe.groups(self.model, rate)
+        return layer_wise_lr(self.model, rate, self.recipe.depth_decay)
 
     def _pays(self) -> bool:
         long = self.steps * self.settings["epochs"] >= PAYS_FROM_STEPS
@@ -91,11 +107,14 @@ class Run:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = share * rate
         with precision.mixed(self.device, self.dtype):
-            loss = F.cross_entropy(self.fast(x), y, self.weights, label_smoothing=self.recipe.smoothing)
+            taught = None if self.teacher is None else self.teacher(x)
+            loss = loss_of(self.fast(x), y, self.weights, self.recipe.smoothing, taught)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average is not None:
+            self.average.follow(self.model, number)
         return loss.detach()
 
     def epoch(self) -> dict[str, float]:
@@ -112,8 +131,9 @@ class Run:
         size = self.settings["batch_size"]
         found = batches.training_batches(self.training, self.recipe, self.classes, size, seed, self.device)
         bar = tqdm(found, desc=f"epoch {number + 1}/{epochs}", total=self.steps, leave=False, disable=None)
-        for index, (x, y) in enumerate(bar):
-            loss += self.step(x, y, number * self.steps + index)
+        with own_draws(seed, self.device):
+            for index, (x, y) in enumerate(bar):
+                loss += self.step(x, y, number * self.steps + index)
         mean = float(loss) / self.steps  # waits for the device
         seconds = time.perf_counter() - start
         if not math.isfinite(mean):
@@ -132,32 +152,34 @@ class Run:
         progress = self.progress
         if progress.best_epoch < 0 or (score, -loss) > (progress.best_score, -progress.best_loss):
             progress.best_epoch, progress.best_score, progress.best_loss = len(progress.history), score, loss
-            progress.best_weights = {name: value.detach().cpu().clone() for name, value in self._weights().items()}
+            progress.best_weights = {
+                name: value.detach().cpu().clone() for name, value in self.judged.state_dict().items()
+            }
         progress.history.append(row)
 
     @torch.no_grad()
-    def answers(self, part: Split) -> Answers:
+    def answers(self, part: batches.Part) -> Answers:
         """What the network says of each image, in evaluation mode, on the CPU as float32."""
-        self.model.eval()
+        self.judged.eval()
         said, true = [], []
-        for x, labels in batches.plain_batches(part, self.recipe, self.settings["batch_size"], self.device):
+        size = self.settings["batch_size"]
+        found = batches.plain_batches(part, self.recipe, size, self.device)
+        for x, labels in tqdm(found, desc="judging", total=-(-len(part.labels) // size), leave=False, disable=None):
             with precision.mixed(self.device, self.dtype):
-                said.append(self.model(x).float().cpu())
+                said.append(self.judged(x).float().cpu())
             true.append(labels.cpu())
         return Answers(torch.cat(said), torch.cat(true))
 
     def take_best(self) -> None:
         """Goes back to the weights of the best epoch."""
-        self.model.load_state_dict(self.progress.best_weights)
-
-    def _weights(self) -> dict[str, Any]:
-        return self.model.state_dict()
+        self.judged.load_state_dict(self.progress.best_weights)
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on: tensors, numbers and words."""
         return {
             "settings": self.settings,
-            "weights": self._weights(),
+            "weights": self.model.state_dict(),
+            "average": self.average.model.state_dict() if self.average else None,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "progress": dict(vars(self.progress)),
@@ -166,6 +188,8 @@ class Run:
     def load(self, state: dict[str, Any]) -> None:
         """Goes on where `state` was taken."""
         self.model.load_state_dict(state["weights"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])

@@ -16,8 +16,10 @@ from solutions.resnet import (
     temperature_scaling,
     threshold_counts,
 )
+from solutions.vit import quadratic_weighted_kappa
 
 WANTED_SENSITIVITY = 0.95
+REFERABLE = 2  # from this grade on an eye doctor should look
 
 
 class Answers(NamedTuple):
@@ -49,6 +51,51 @@ def judged(validation: Answers, test: Answers) -> dict[str, float]:
         "calibration error": float(ece(logits.softmax(dim=1), labels)),
         "temperature": temperature,
         "calibration error with temperature": float(ece((logits / temperature).softmax(dim=1), labels)),
+    }
+
+
+def five_guesses(answers: Answers) -> dict[str, float]:
+    """Accuracy, and the share of images whose class is among the five that are thought most likely."""
+    logits, labels = answers
+    guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    return {**accuracy(answers), "accuracy of five guesses": float((guesses == labels[:, None]).any(1).float().mean())}
+
+
+def judged_with_five(validation: Answers, test: Answers) -> dict[str, float]:
+    """The last word on very many classes."""
+    return {**five_guesses(test), **judged(validation, test)}
+
+
+def graded(answers: Answers) -> dict[str, float]:
+    """Scores of grades, which have an order: `kappa`, quadratic weighted, and how many grades the answers are off."""
+    logits, labels = answers
+    said = logits.argmax(dim=1)
+    return {
+        "kappa": float(quadratic_weighted_kappa(labels, said, logits.shape[1])),
+        "grades off": float((said - labels).abs().float().mean()),
+        **accuracy(answers),
+    }
+
+
+def graded_last(validation: Answers, test: Answers) -> dict[str, float]:
+    """The last word on grades. Probabilities are those with the temperature, which is chosen on the validation answers.
+
+    Beside the likeliest grade, the expected one, rounded: it is never far off, which kappa rewards. And how well the
+    probability of grade 2 or more tells those eyes from the others.
+    """
+    found = judged(validation, test)
+    logits, labels = test
+    chances = (logits / found["temperature"]).softmax(dim=1)
+    expected = (chances * torch.arange(logits.shape[1])).sum(dim=1).round().long()
+    referable = labels >= REFERABLE
+    both = 0 < int(referable.sum()) < len(labels)
+    return {
+        **graded(test),
+        "kappa of the expected grade": float(quadratic_weighted_kappa(labels, expected, logits.shape[1])),
+        "auc of grade 2 or more": float(roc_auc(chances[:, REFERABLE:].sum(dim=1), referable.long()))
+        if both
+        else float("nan"),
+        **found,
     }
 
 

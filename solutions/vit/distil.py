@@ -1,8 +1,8 @@
 """Learning from a teacher: its answers beside the labels."""
 
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def distillation_loss(

@@ -1,9 +1,9 @@
 """Small networks and their training, to see how many labels each kind needs."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from solutions.resnet import cosine_warmup, nudged

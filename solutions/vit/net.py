@@ -1,6 +1,7 @@
 """The vision transformer, in timm's names, so that timm's weights fit; and Hugging Face's, renamed."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -98,9 +99,9 @@ def attention_weights(
 ) -> list[Float[Tensor, "N heads m m"]]:
     """What each block's heads look at, block by block, for `attention_maps` and rollout."""
     x = model.embed(images)
+    blocks: Any = model.blocks  # in a notebook they need not be of the class that it defines
     found = []
-    for block in model.blocks:
-        assert isinstance(block, TransformerBlock)
+    for block in blocks:
         _, weights = block.attn(block.norm1(x), need_weights=True)
         found.append(weights)
         x = block(x)

@@ -73,7 +73,7 @@ def by_mixtures(images, labels, teacher, seed=0):
         logits = model(x)
         return F.cross_entropy(logits, told) + 0.1 * F.cross_entropy(logits[-len(known) :], labels[known])
 
-    return trained(model, endless(len(images), 50, generator), 450, 3e-3, loss_of)
+    return trained(model, endless(len(images), 50, generator), 350, 3e-3, loss_of)
 
 
 ALTERNATIVES = {"vit.learn_from_teacher": [by_what_the_teacher_calls_them, by_mixtures]}

@@ -15,7 +15,7 @@ from autograder.bench.peers import ALLOCATORS, EQUAL, Compared
 from p2v_data import UserError
 
 KNOWN = list(pairs())
-LARGE = [pair for pair in KNOWN if pair.name.startswith("ResNet")]
+LARGE = [pair for pair in KNOWN if pair.name.startswith(("ResNet", "ViT"))]
 FOUND = Compared("a norm", "torch's", "kept", 1.0, 1.02, 0.98, 1.05, 1.03, 2.0, 1.96, 1e-6)
 
 
@@ -34,6 +34,8 @@ def test_both_give_the_same(pair):
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", LARGE, ids=lambda pair: pair.name)
 def test_whole_networks_give_the_same(pair):
+    if pair.peer.startswith("timm"):
+        pytest.importorskip("timm")
     ours, theirs, inputs = pair.made()
     assert peers.difference(ours, theirs, inputs, backward=pair.backward) < EQUAL
 

@@ -127,3 +127,15 @@ def test_a_deeper_resnet_gets_the_table():
     failure = run_case(case, lambda depth, **options: exercise.oracle(34, **options)).failure
     assert "layer2.0.conv1.weight" in failure.message
     assert "layer1.2.conv1.weight" in failure.message
+
+
+def test_an_answer_gets_a_dictionary_of_its_own():
+    """It may empty it, and the next run finds it whole."""
+    case = Case("weights", (call("out", Ref("weights")), state("weights", "left")), inputs={"weights": {"a": X}})
+
+    def taking(weights):
+        return weights.pop("a").mul_(2)
+
+    for _ in range(2):
+        assert run_case(case, taking).outputs["left"] == {}
+    assert torch.equal(case.inputs["weights"]["a"], torch.arange(6.0))

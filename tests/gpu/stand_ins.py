@@ -24,7 +24,7 @@ def install() -> None:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if importlib.util.find_spec("jaxtyping") is None:
-        sys.modules["jaxtyping"] = _module("jaxtyping", Float=Shaped, Int=Shaped, Bool=Shaped)
+        sys.modules["jaxtyping"] = _module("jaxtyping", Float=Shaped, Int=Shaped, Bool=Shaped, UInt8=Shaped)
     if importlib.util.find_spec("tqdm") is None:
         bar = _module("tqdm.auto", tqdm=lambda items=(), *_, **__: items)
         sys.modules["tqdm"] = _module("tqdm", tqdm=bar.tqdm, auto=bar)

@@ -72,6 +72,37 @@ def photograph(number):
     return file.getvalue()
 
 
+def pictures(folder, kinds=("n01", "n02", "n03"), train=6, val=2):
+    """Photographs in folders, as torchvision's `ImageFolder` reads them; a kind is told by its colour.
+
+    Half of them are wide, half high; one kind has a folder within its folder, and a file that is no picture.
+    """
+    random = np.random.default_rng(0)
+    for part, count in (("train", train), ("val", val)):
+        for number, kind in enumerate(kinds):
+            place = folder / part / kind
+            (place / "more").mkdir(parents=True)
+            for index in range(count):
+                pixels = random.integers(0, 60, (40, 56, 3), dtype=np.uint8)
+                pixels[..., number % 3] += 150
+                picture = Image.fromarray(pixels if index % 2 else pixels.transpose(1, 0, 2))
+                where = place / "more" if number == 1 and index == 0 else place
+                picture.save(where / f"{kind}_{index}.{'png' if index == 1 else 'JPEG'}")
+        (folder / part / kinds[0] / "notes.txt").write_text("no picture")
+
+
+def retinamnist(folder, train=10, validation=5, test=5, side=224):
+    """RetinaMNIST, where an eye is the redder the worse it is."""
+    folder.mkdir(parents=True)
+    random, content = np.random.default_rng(0), {}
+    for part, count in (("train", train), ("val", validation), ("test", test)):
+        grades = (np.arange(count) % 5).astype(np.uint8)
+        images = random.integers(0, 40, (count, side, side, 3), dtype=np.uint8)
+        images[..., 0] += 40 * grades[:, None, None]
+        content |= {f"{part}_images": images, f"{part}_labels": grades[:, None]}
+    np.savez_compressed(folder / "retinamnist_224.npz", **content)
+
+
 def toy_data(folder=None, train=48, side=8):
     """Two kinds of images, dark and bright."""
     random = np.random.default_rng(0)

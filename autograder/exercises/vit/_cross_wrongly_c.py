@@ -20,6 +20,14 @@ class OtherWayRound(Oracle):
         return (logits, shares) if need_weights else logits
 
 
+class AddedToTheImage(Oracle):
+    """What the context finds is added to the image's tokens, where the numbers of tokens allow it."""
+
+    def look(self, x: Tensor, table: Tensor, notes: Tensor | None) -> Found:
+        found, shares = self.attend(self.context(table, notes), x, need_weights=True)
+        return found, shares
+
+
 class LooksAtItself(Oracle):
     def look(self, x: Tensor, table: Tensor, notes: Tensor | None) -> Found:
         found, shares = self.attend(x, x, need_weights=True)
@@ -59,7 +67,26 @@ class PaddingSeen(Oracle):
         return None
 
 
+class NoteFirstInTheContext(Oracle):
+    """The mask still has the table first."""
+
+    def context(self, table: Tensor, notes: Tensor | None) -> Tensor:
+        columns: Tensor = self.columns(table)
+        return columns if notes is None else torch.cat([self.read(notes), columns], dim=1)
+
+
 class PaddingTurned(Oracle):
+    def blank(self, notes: Tensor) -> Tensor:
+        return notes != 0
+
+
+class TableHidden(Oracle):
+    def hidden(self, table: Tensor, notes: Tensor | None) -> Tensor | None:
+        right = super().hidden(table, notes)
+        return None if right is None else right.index_fill(1, torch.arange(table.shape[1], device=table.device), True)
+
+
+class MaskTurned(Oracle):
     def hidden(self, table: Tensor, notes: Tensor | None) -> Tensor | None:
         right = super().hidden(table, notes)
         return None if right is None else ~right
@@ -95,6 +122,17 @@ class NormOfFinding(Oracle):
 class NormFirst(NoNorm):
     def look(self, x: Tensor, table: Tensor, notes: Tensor | None) -> Found:
         return super().look(self.norm(x), table, notes)
+
+
+class NormTwice(Oracle):
+    def look(self, x: Tensor, table: Tensor, notes: Tensor | None) -> Found:
+        return super().look(self.norm(x), table, notes)
+
+
+class LargerEps(Oracle):
+    def __init__(self, dim: int, features: int, classes: int, heads: int = 4, vocabulary: int = 0) -> None:
+        super().__init__(dim, features, classes, heads, vocabulary)
+        self.norm.eps = 1e-5
 
 
 class MeanFirst(Oracle):

@@ -125,6 +125,12 @@ LOOKS = (
         look="the image's tokens are the queries, the first argument of your CrossAttention.",
     ),
     Wrong(
+        "adds what the table finds",
+        mistakes.AddedToTheImage,
+        says="the table's and the note's tokens ask, and what they find is added to the image's tokens.",
+        look="the image's tokens are the queries, the first argument of your CrossAttention.",
+    ),
+    Wrong(
         "lets the image look at itself",
         mistakes.LooksAtItself,
         says="the image looks at its own tokens; table and note play no part.",
@@ -164,10 +170,28 @@ PADDING = (
         look="your CrossAttention takes `padding`, True where nobody may look.",
     ),
     Wrong(
-        "turns the mask round",
+        "turns the mask round for words",
         mistakes.PaddingTurned,
-        says="only padding is looked at; `padding` is True where nobody may look.",
+        says="of the note only padding is looked at; `padding` is True where nobody may look.",
+        look="which number is padding?",
+    ),
+    Wrong(
+        "turns the whole mask round",
+        mistakes.MaskTurned,
+        says="only padding is looked at, and the table isn't; `padding` is True where nobody may look.",
         look="notes == 0, and False for every column of the table.",
+    ),
+    Wrong(
+        "hides the table where there is a note",
+        mistakes.TableHidden,
+        says="with a note, nobody looks at the table: its columns are marked as padding.",
+        look="`padding` is True where nobody may look: False for every column.",
+    ),
+    Wrong(
+        "puts the note first in the context alone",
+        mistakes.NoteFirstInTheContext,
+        says="the note's words stand before the table's columns, and the mask has them behind: it hides columns.",
+        look="both torch.cat need the same order, the table first.",
     ),
     Wrong(
         "masks unknown words too",
@@ -207,6 +231,18 @@ AFTERWARDS = (
         mistakes.NormFirst,
         says="`norm` stands before the attention; here it comes after the sum.",
         look="attend, sum, norm, mean, head.",
+    ),
+    Wrong(
+        "norms twice",
+        mistakes.NormTwice,
+        says="the image goes through `norm` before it looks, and the sum once more.",
+        look="attend, sum, norm, mean, head.",
+    ),
+    Wrong(
+        "leaves eps at 1e-5",
+        mistakes.LargerEps,
+        says="torch's LayerNorm has eps 1e-5 unless told otherwise; a vision transformer has 1e-6.",
+        look="nn.LayerNorm's arguments.",
     ),
     Wrong(
         "takes the mean before the norm",

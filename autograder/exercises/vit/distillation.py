@@ -25,10 +25,10 @@ def drawn(rng: Rng, n: int, k: int, dtype: torch.dtype = torch.float32) -> dict[
     }
 
 
-def case(name: str, given: dict[str, Any], **asks: Value) -> Case:
+def case(name: str, given: dict[str, Any], *, scale: float | None = None, **asks: Value) -> Case:
     """With gradients, also to the teacher, where none should arrive."""
     wrt = ("logits", "distilled", "teacher")
-    return of_call(name, **given, **asks, gradients=wrt, terms=given["logits"].numel())
+    return of_call(name, **given, **asks, gradients=wrt, terms=given["logits"].numel(), scale=scale)
 
 
 def one_answer(rng: Rng, name: str, **asks: Value) -> Case:
@@ -79,8 +79,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("the teacher alone counts", drawn(rng, 3, 3), hard=False, alpha=1.0, temperature=4.0)
     yield case("hard, whatever the temperature", drawn(rng, 4, 4), hard=True, alpha=0.7, temperature=10.0)
     yield one_answer(rng, "a model with one answer", hard=False, alpha=0.4, temperature=2.0)
-    large = {key: value if key == "labels" else 500 * value for key, value in drawn(rng, 4, 5).items()}
-    yield case("large logits", large, hard=False, alpha=0.4, temperature=2.0)
+    large = {key: value if key == "labels" else 100 * value for key, value in drawn(rng, 4, 5).items()}
+    yield case("large logits", large, scale=1000.0, hard=False, alpha=0.4, temperature=2.0)
     strided = drawn(rng, 6, 5, FLOAT64) | {"teacher": rng.strided(6, 5, dtype=FLOAT64)}
     yield case("soft, float64, not contiguous", strided, hard=False, alpha=0.35, temperature=1.5)
     yield case("hard, float64", drawn(rng, 7, 4, FLOAT64), hard=True, alpha=0.15)

@@ -124,12 +124,13 @@ def cases(rng: Rng) -> Iterator[Case]:
 
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
-    """The weights by name, names that are too many, and whether the weights that came in are what they were."""
+    """Names that are missing or too many, the weights, and whether those that came in are what they were."""
     given, found, after = case.inputs["state"], outputs["out"], outputs["state afterwards"]
     known = oracle(given)
-    more = [name for name in found if name not in known]
+    missing, more = [name for name in known if name not in found], [name for name in found if name not in known]
     kept = list(after) == list(given) and all(torch.equal(after[name], tensor) for name, tensor in given.items())
-    return {"out": found, "first name too many": more[0] if more else "none", "state is as it was": kept}
+    names = {"first name missing": (*missing, "none")[0], "first name too many": (*more, "none")[0]}
+    return names | {"out": found, "state is as it was": kept}
 
 
 def habit(**options: Any) -> Callable[..., dict[str, Tensor]]:

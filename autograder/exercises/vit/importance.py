@@ -108,7 +108,7 @@ def not_compared(score: Score, table: Tensor, orders: Tensor) -> Tensor:
 
 
 def as_share(score: Score, table: Tensor, orders: Tensor) -> Tensor:
-    return oracle(score, table, orders) / abs(float(score(table)))
+    return oracle(score, table, orders) / float(score(table))
 
 
 def without_sign(score: Score, table: Tensor, orders: Tensor) -> Tensor:
@@ -188,6 +188,10 @@ def in_place(score: Score, table: Tensor, orders: Tensor) -> Tensor:
 
 def the_last(score: Score, table: Tensor, orders: Tensor) -> Tensor:
     return drops(score, table, orders)[-1]
+
+
+def written_over(score: Score, table: Tensor, orders: Tensor) -> Tensor:
+    return the_last(score, table, orders) / len(orders)
 
 
 def the_first(score: Score, table: Tensor, orders: Tensor) -> Tensor:
@@ -293,6 +297,12 @@ ROUNDS = (
         the_last,
         says="only the last order counts.",
         look="is something written over in your loop? The mean is over all R.",
+    ),
+    Wrong(
+        "writes over the drops",
+        written_over,
+        says="only the last order's drop is left when it comes to the mean, and it is divided by R.",
+        look="+= in your loop.",
     ),
     Wrong(
         "takes the first order only",

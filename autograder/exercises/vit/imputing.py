@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from autograder.exercises.vit import _imputing_c as mistakes
+from autograder.exercises.vit._imputing_c import oracle
 from autograder.spec import Case, Exercise, Rng, Speed, Wrong, of_call
 
 NAN = float("nan")
-Parts = tuple[Tensor, Tensor]
-
-
-def halves(train: Tensor, rows: Tensor) -> Parts:
-    """The values and the indicators, each (N, F)."""
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import StandardScaler
-
-    known, asked = train.double().cpu().numpy(), rows.double().cpu().numpy()
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(known)
-    scaler = StandardScaler().fit(imputer.transform(known))
-    return torch.as_tensor(scaler.transform(imputer.transform(asked))).to(rows), rows.isnan().to(rows)
-
-
-def oracle(train: Tensor, rows: Tensor) -> Tensor:
-    return torch.cat(halves(train, rows), dim=1)
 
 
 def table(rng: Rng, rows: int, columns: int, share: float = 0.3, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -87,168 +73,47 @@ def unknown(rng: Rng) -> Case:
     return case("a column without any known value in training", train, rows)
 
 
-def spread_of(values: Tensor) -> Tensor:
-    """The standard deviation, 1 where that is 0."""
-    deviation = values.std(0, correction=0)
-    return torch.where(values.amax(0) == values.amin(0), 1.0, deviation)
-
-
-def filled_with(fill: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Fills gaps with what `fill` makes of the training table, for each column; 0 where that is NaN."""
-
-    def answer(train: Tensor, rows: Tensor) -> Tensor:
-        gap = fill(train).nan_to_num(0.0)
-        known = torch.where(train.isnan(), gap, train)
-        values = (torch.where(rows.isnan(), gap, rows) - known.mean(0)) / spread_of(known)
-        return torch.cat([values, rows.isnan().to(rows)], dim=1)
-
-    return answer
-
-
-def of_the_rows(train: Tensor, rows: Tensor) -> Tensor:
-    return oracle(rows, rows)
-
-
-def of_both(train: Tensor, rows: Tensor) -> Tensor:
-    return oracle(torch.cat([train, rows]), rows)
-
-
-def scaled_by_the_rows(train: Tensor, rows: Tensor) -> Tensor:
-    """The right medians, but mean and deviation of the rows that are asked for."""
-    known = filled_by(train, rows)
-    return torch.cat([(known - known.mean(0)) / spread_of(known), rows.isnan().to(rows)], dim=1)
-
-
-def along_the_rows(train: Tensor, rows: Tensor) -> Tensor:
-    return torch.cat([oracle(rows.T, rows.T)[:, : len(rows)].T, rows.isnan().to(rows)], dim=1)
-
-
-def of_known_values(train: Tensor) -> Parts:
-    mean = train.nanmean(0).nan_to_num(0.0)
-    deviation = (train - mean).square().nanmean(0).sqrt().nan_to_num(0.0)
-    return mean, torch.where(deviation > 1e-6 * mean.abs(), deviation, 1.0)
-
-
-def standardised_first(train: Tensor, rows: Tensor) -> Tensor:
-    mean, deviation = of_known_values(train)
-    return torch.cat([(filled_by(train, rows) - mean) / deviation, rows.isnan().to(rows)], dim=1)
-
-
-def zero_at_last(train: Tensor, rows: Tensor) -> Tensor:
-    mean, deviation = of_known_values(train)
-    return torch.cat([((rows - mean) / deviation).nan_to_num(0.0), rows.isnan().to(rows)], dim=1)
-
-
-def never_equal(train: Tensor, rows: Tensor) -> Tensor:
-    """`== nan` is False even for NaN."""
-    values = (rows - train.mean(0)) / spread_of(train)
-    return torch.cat([values, torch.zeros_like(rows)], dim=1)
-
-
-def only_filled(train: Tensor, rows: Tensor) -> Tensor:
-    return torch.cat([filled_by(train, rows), rows.isnan().to(rows)], dim=1)
-
-
-def by_fewer(train: Tensor, rows: Tensor) -> Tensor:
-    values, missing = halves(train, rows)
-    return torch.cat([values * torch.where(is_constant(train), 1.0, (1 - 1 / len(train)) ** 0.5), missing], dim=1)
-
-
-def filled_by(train: Tensor, rows: Tensor) -> Tensor:
-    """The rows, their gaps filled with the medians of `train`."""
-    return torch.where(rows.isnan(), train.nanquantile(0.5, dim=0).nan_to_num(0.0), rows)
-
-
-def filled(train: Tensor) -> Tensor:
-    return filled_by(train, train)
-
-
-def is_constant(train: Tensor) -> Tensor:
-    known = filled(train)
-    return known.amax(0) == known.amin(0)
-
-
-def divided_by_nothing(train: Tensor, rows: Tensor) -> Tensor:
-    values, missing = halves(train, rows)
-    return torch.cat([values / ~is_constant(train), missing], dim=1)
-
-
-def divided_by_little(train: Tensor, rows: Tensor) -> Tensor:
-    known = filled(train)
-    values = (filled_by(train, rows) - known.mean(0)) / (known.std(0, correction=0) + 1e-8)
-    return torch.cat([values, rows.isnan().to(rows)], dim=1)
-
-
-def left_empty(train: Tensor, rows: Tensor) -> Tensor:
-    nothing = train.isnan().all(0)
-    values, missing = halves(train, rows)
-    return torch.cat([values.masked_fill(nothing, NAN), missing], dim=1)
-
-
-def no_indicators(train: Tensor, rows: Tensor) -> Tensor:
-    return halves(train, rows)[0]
-
-
-def turned(train: Tensor, rows: Tensor) -> Tensor:
-    values, missing = halves(train, rows)
-    return torch.cat([values, 1 - missing], dim=1)
-
-
-def indicators_first(train: Tensor, rows: Tensor) -> Tensor:
-    return torch.cat(halves(train, rows)[::-1], dim=1)
-
-
-def in_turn(train: Tensor, rows: Tensor) -> Tensor:
-    return torch.stack(halves(train, rows), dim=2).flatten(1)
-
-
-def indicators_too(train: Tensor, rows: Tensor) -> Tensor:
-    values, missing = halves(train, rows)
-    gaps = train.isnan().to(rows)
-    return torch.cat([values, (missing - gaps.mean(0)) / spread_of(gaps)], dim=1)
-
-
-def in_place(train: Tensor, rows: Tensor) -> Tensor:
-    found = oracle(train, rows)
-    rows[rows.isnan()] = 0.0
-    return found
-
-
 STATISTICS = (
     Wrong(
         "learns from the rows it is asked for",
-        of_the_rows,
+        mistakes.of_the_rows,
         says="medians, means and deviations are those of `rows`; the model was trained with those of `train`, and a "
         "patient's numbers would depend on who else is in the batch.",
         look="which of the two tables goes into each statistic?",
     ),
     Wrong(
         "learns from both tables",
-        of_both,
+        mistakes.of_both,
         says="the statistics are those of both tables together; test data leaks into what is learned.",
         look="`train` alone says what a column's median, mean and deviation are.",
     ),
     Wrong(
         "standardises by the rows it is asked for",
-        scaled_by_the_rows,
+        mistakes.scaled_by_the_rows,
         says="gaps are filled from `train`, but mean and deviation are those of `rows`.",
         look="three statistics, all of `train`.",
     ),
     Wrong(
+        "takes medians of the rows it is asked for",
+        mistakes.medians_of_the_rows,
+        says="mean and deviation are those of `train`, but gaps are filled with medians of `rows`.",
+        look="three statistics, all of `train`.",
+    ),
+    Wrong(
         "works along the rows",
-        along_the_rows,
+        mistakes.along_the_rows,
         says="each row is filled and standardised by its own numbers, as if age and pressure were the same quantity.",
         look="statistics are one for each column: which axis is reduced?",
     ),
     Wrong(
         "leaves the mean and deviation of the known values",
-        standardised_first,
+        mistakes.standardised_first,
         says="mean and deviation are those of the known values; they are taken after the gaps of `train` are filled.",
         look="the order: fill, then standardise.",
     ),
     Wrong(
         "divides by M − 1 under the root",
-        by_fewer,
+        mistakes.by_fewer,
         says="the deviation is divided by M − 1; here by M.",
         look="std's argument `correction`.",
     ),
@@ -257,58 +122,64 @@ STATISTICS = (
 FILLS = (
     Wrong(
         "fills with the mean",
-        filled_with(lambda train: train.nanmean(0)),
+        mistakes.filled_with(lambda train: train.nanmean(0)),
         says="gaps are filled with the mean, which a few very large values pull away; asked is the median.",
         look="the middle of the sorted known values.",
     ),
     Wrong(
         "takes the lower of the middle two",
-        filled_with(lambda train: train.nanmedian(0).values),
+        mistakes.filled_with(lambda train: train.nanmedian(0).values),
         says="with an even number of known values the median is the mean of the middle two; torch's median takes the "
         "lower one.",
         look="a quantile of ½ interpolates.",
     ),
     Wrong(
         "fills with 0",
-        filled_with(lambda train: torch.zeros_like(train[0])),
+        mistakes.filled_with(lambda train: torch.zeros_like(train[0])),
         says="gaps are filled with 0, which for most columns no patient could have.",
         look="a typical value of the column: its median.",
     ),
     Wrong(
         "fills with 0 after standardising",
-        zero_at_last,
+        mistakes.zero_at_last,
         says="gaps are 0 after standardising, that is, the mean of the known values; asked is the median, filled in "
         "before mean and deviation are taken.",
         look="the order: fill, then standardise.",
     ),
     Wrong(
         "looks for NaN with ==",
-        never_equal,
+        mistakes.never_equal,
         says="nothing is found missing: NaN isn't equal to anything, not even to NaN.",
         look="isnan().",
     ),
     Wrong(
         "doesn't standardise",
-        only_filled,
+        mistakes.only_filled,
         says="the values are filled in, but not standardised.",
         look="minus the column's mean, divided by its deviation.",
     ),
     Wrong(
+        "doesn't take the mean off",
+        mistakes.not_centred,
+        says="the values are divided by the deviation, but the mean is still in them.",
+        look="minus the column's mean, divided by its deviation.",
+    ),
+    Wrong(
         "divides by 0 in a constant column",
-        divided_by_nothing,
+        mistakes.divided_by_nothing,
         says="a column that is the same in all of `train` has deviation 0, and is divided by it.",
         look="where the largest and the smallest value are equal, divide by 1.",
     ),
     Wrong(
         "adds a little to the deviation",
-        divided_by_little,
+        mistakes.divided_by_little,
         says="something like 1e-8 is added to each deviation: in a constant column any other value becomes huge, and "
         "the other columns are no longer exact.",
         look="where the largest and the smallest value are equal, divide by 1.",
     ),
     Wrong(
         "leaves NaN where nothing is known",
-        left_empty,
+        mistakes.left_empty,
         says="a column without any known value in `train` gives NaN; it is filled with 0.",
         look="what is the median of no values?",
     ),
@@ -317,37 +188,37 @@ FILLS = (
 INDICATORS = (
     Wrong(
         "leaves the indicators out",
-        no_indicators,
+        mistakes.no_indicators,
         says="the indicators are missing: nobody can tell a measured value from a filled one.",
         look="the result has 2F columns.",
     ),
     Wrong(
         "turns the indicators round",
-        turned,
+        mistakes.turned,
         says="the indicators are 1 where a value is known; they are 1 where it was missing.",
         look="isnan(), as numbers.",
     ),
     Wrong(
         "puts the indicators first",
-        indicators_first,
+        mistakes.indicators_first,
         says="the indicators stand before the values.",
         look="values in the first F columns.",
     ),
     Wrong(
         "puts each indicator behind its value",
-        in_turn,
+        mistakes.in_turn,
         says="values and indicators take turns; first come all values, then all indicators.",
         look="cat along dim 1.",
     ),
     Wrong(
         "standardises the indicators too",
-        indicators_too,
+        mistakes.indicators_too,
         says="the indicators were standardised; they stay 0 and 1.",
         look="standardise before you put the two halves together.",
     ),
     Wrong(
         "changes the rows it was given",
-        in_place,
+        mistakes.in_place,
         says="the result is right, but the gaps of the table you were given are filled now too.",
         look="torch.where makes a new table.",
     ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,7 +10,8 @@ from torch import Tensor
 
 from autograder.exercises.vit import _net as networks
 from autograder.exercises.vit._dropping import facts, through, ways
-from autograder.exercises.vit._net import STD, Oracle
+from autograder.exercises.vit._first_weights import TOLERANCE, law
+from autograder.exercises.vit._net import Oracle
 from autograder.exercises.vit._ready_made_net import TRANSFORMER
 from autograder.exercises.vit._vit import names_compared, sizes_of, weights
 from autograder.spec import (
@@ -22,7 +22,6 @@ from autograder.spec import (
     Rng,
     Speed,
     Step,
-    Tolerance,
     Value,
     Wrong,
     backward,
@@ -99,10 +98,6 @@ def dropping(rng: Rng) -> Case:
 
 # --- what is compared: names, dropped branches and first weights by their law ----------------------------------------
 
-LINEAR, PLACES = "linear layers: std against 0.02", "positions: std against 0.02"
-N_LINEAR, N_PLACES = 100_000, 3_000  # values of BEGINNING_SIZES: at least these
-Z = 5.6
-
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
     """The law of first weights and of dropped branches; names that are missing or too many; else all as it is."""
@@ -123,37 +118,6 @@ def dropped(case: Case, logits: Tensor) -> Outputs:
         for block, own in zip(net.blocks, factors.split(2, dim=1), strict=True):
             tokens = through(block, tokens, own)  # type: ignore[arg-type]
         return facts(logits, net.read(tokens), factors, [0.0, RATE])
-
-
-def law(found: Mapping[str, Value]) -> Outputs:
-    """Statistics of first weights; by shape, but for the kernels' own bias."""
-    every = {name: value.double() for name, value in found.items()}
-    linear = torch.cat([value.flatten() for value in every.values() if value.ndim == 2]) / STD
-    places, token = (
-        torch.cat([value.flatten() for value in every.values() if value.ndim == 3 and (value.shape[1] > 1) is many])
-        for many in (True, False)
-    )
-    kernels = {name.rpartition(".")[0] for name, value in every.items() if value.ndim == 4}
-    vectors = {name: value for name, value in every.items() if value.ndim == 1}
-    biases = [value for name, value in vectors.items() if name.endswith("bias") and name[:-5] not in kernels]
-    return {
-        LINEAR: float(linear.square().mean().sqrt()),
-        PLACES: float((places / STD).square().mean().sqrt()),
-        "share of linear weights within one std": float((linear.abs() < 1).double().mean()),
-        "linear weights end at two std": bool(linear.abs().max() < 2.01),
-        "positions end at two std": bool(places.abs().max() < 2.01 * STD),
-        "biases start at 0": not any(bool(value.any()) for value in biases),
-        "the class token starts at 0": bool(token.abs().max() < 1e-4),
-    }
-
-
-TOLERANCE = Tolerance(
-    absolute={
-        LINEAR: 2 * Z / math.sqrt(2 * N_LINEAR),
-        PLACES: 2 * Z / math.sqrt(2 * N_PLACES),
-        "share of linear weights within one std": 2 * Z * math.sqrt(0.21 / N_LINEAR),
-    }
-)  # twice, since the oracle's statistics are drawn as well
 
 
 def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:

@@ -84,6 +84,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("words with digits", mixed(rng, digits), mixed(rng, VOCABULARY), 6)
     joined = ["blurred/left", "eye.pain,insulin", "the patient's no_pain", "(old)"]
     yield case("words that touch", mixed(rng, joined), mixed(rng, VOCABULARY), 7)
+    longer = ["oldest, painful", "no visionary eyesight"]
+    yield case("longer words around known ones", mixed(rng, longer), mixed(rng, VOCABULARY), 4)
     foreign = ["vision à gauche", "left eye: glaucôme", "schmerz → pain", "20 µm"]
     yield case("letters from elsewhere stand between words", mixed(rng, foreign), mixed(rng, VOCABULARY), 6)
     unknown = " ".join(mixed(rng, OTHERS)[:3])
@@ -114,6 +116,10 @@ def twisted(
         return as_table([fill([own(word) for word in words(note)], length) for note in notes], length)
 
     return answer
+
+
+def letters_cut(notes: list[str], vocabulary: list[str], length: int) -> Tensor:
+    return oracle([note[:length] for note in notes], vocabulary, length)
 
 
 def unknown_dropped(numbers: list[int], length: int) -> list[int]:
@@ -174,6 +180,19 @@ WORDS = (
         twisted(words=lambda note: note.lower().split()),
         says='punctuation sticks to the words: "blurred," is not the word "blurred".',
         look="a word is a run of a to z and 0 to 9; everything else stands between words.",
+    ),
+    Wrong(
+        "splits at each single space",
+        twisted(words=lambda note: note.lower().split(" ")),
+        says="the note is cut at each single space: punctuation sticks to the words, and between two spaces, or in an "
+        "empty note, stands an empty word.",
+        look="a word is a run of a to z and 0 to 9, at least one of them.",
+    ),
+    Wrong(
+        "takes nothing for a word",
+        twisted(words=lambda note: re.split("[^a-z0-9]+", note.lower())),
+        says="before a first, or behind a last, piece of punctuation an empty word is counted.",
+        look="what re.split gives for an empty note; findall looks for the words themselves.",
     ),
     Wrong(
         "joins what punctuation holds apart",
@@ -264,6 +283,12 @@ ROWS = (
         twisted(fill=the_last),
         says="of a long note the last words stay; the first do.",
         look="[:length].",
+    ),
+    Wrong(
+        "cuts off letters",
+        letters_cut,
+        says="of a note the first `length` letters are read; it is words that are counted.",
+        look="cut the list of words, not the text.",
     ),
     Wrong(
         "takes each word once",

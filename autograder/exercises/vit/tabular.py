@@ -106,6 +106,11 @@ class Summed(Oracle):
         return super().forward(table).sum(1)
 
 
+class Product(Oracle):
+    def forward(self, table: Tensor) -> Tensor:
+        return table @ self.weight + self.bias
+
+
 class DimFirst(Oracle):
     def forward(self, table: Tensor) -> Tensor:
         return super().forward(table).transpose(1, 2)
@@ -185,6 +190,12 @@ TABULAR_TOKENS = Exercise(
             "adds the tokens up",
             Summed,
             says="the columns' tokens are added up to one, as a Linear layer does; each column keeps its own.",
+            look="the result is (N, F, dim).",
+        ),
+        Wrong(
+            "takes a matrix product",
+            Product,
+            says="a matrix product adds up over the columns; each column keeps a token of its own.",
             look="the result is (N, F, dim).",
         ),
         Wrong(

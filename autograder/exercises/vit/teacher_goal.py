@@ -1,6 +1,7 @@
 """The goal of part b: a vision transformer that reads, from fifty labels and a teacher.
 
-Tried with five seeds: with the teacher 92 to 94 % are right after 500 steps, from the fifty labels alone 76 to 80 %.
+Tried: with the teacher 93 to 94 % are right after 500 steps (five seeds), from the fifty labels alone 77 to 82 %
+(three seeds).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from autograder.exercises.vit._students import CLASSES, answers_as_weights_do, i
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed, state
 
 LABELLED, IMAGES = 50, 1000
-GOAL, NEARLY, CHANCE = 0.88, 0.82, 0.25
+GOAL, NEARLY, CHANCE = 0.88, 0.84, 0.25
 SURE = 0.3  # the mean probability of the likeliest class, where something has been learned, be it nonsense
 CHECKED = 50  # images on which the answers are worked out anew from the weights
 PASSED = "at least 88 % right"
@@ -91,7 +92,7 @@ def _finding(logits: Tensor, truth: Tensor) -> str:
         return "guesses, and is sure of them" if sure > SURE else "guesses, and is sure of nothing"
     if len(answered.unique()) < CLASSES:
         return "some digits are never answered"
-    return "between 82 and 88 % right" if accuracy >= NEARLY else "between 25 and 82 % right"
+    return "between 84 and 88 % right" if accuracy >= NEARLY else "between 25 and 84 % right"
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
@@ -239,14 +240,14 @@ LEARN_FROM_TEACHER = Exercise(
         _wrong(
             "ignores the teacher",
             labels_alone,
-            "fewer than 82 % are right. That is what fifty labels give: a vision transformer that nobody helps reads "
-            "76 to 80 %.",
+            "fewer than 84 % are right. That is what fifty labels give: a vision transformer that nobody helps reads "
+            "77 to 82 %.",
             "what could the teacher say about the 950 images without a label? And about images that you bend yourself?",
         ),
         _wrong(
             "is nearly there",
             nearly,
-            "nearly there: between 82 and 88 % are right.",
+            "nearly there: between 84 and 88 % are right.",
             "train for more steps, on images that are bent anew in each; the positions' start and the warm-up matter.",
         ),
         _wrong(
