@@ -56,20 +56,24 @@ def standalone(lesson: str, name: str) -> str:
     sources = {file.stem: file.read_text(encoding="utf-8") for file in files}
     earlier = dict.fromkeys(item for text in sources.values() for item in _from_other_lessons(package, lesson, text))
     cells = [Cell(".".join(item), standalone(*item)) for item in earlier]
-    cells += [Cell(stem, _without_imports_of(package, sources[stem])) for stem in _imported_first(package, sources)]
+    cells += [
+        Cell(stem, _without_imports_of(package, sources[stem]))
+        for stem in _imported_first(f"{package}.{lesson}", sources)
+    ]
     return slicing.source_of(slicing.needed(cells, found.__name__))
 
 
 def _imports_of(package: str, source: str) -> Iterator[ast.ImportFrom]:
+    """The lines that import from a package, or from a lesson of it."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
             yield node
 
 
-def _imported_first(package: str, sources: Mapping[str, str]) -> Iterator[str]:
-    """A lesson's files, each after those that it imports from."""
+def _imported_first(lesson: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """A lesson's files, each after those that it imports from. lesson: dotted, with its package."""
     needed = {
-        stem: sorted({str(node.module).split(".")[-1] for node in _imports_of(package, text)} & sources.keys() - {stem})
+        stem: [str(node.module).rpartition(".")[2] for node in _imports_of(lesson, text)]
         for stem, text in sources.items()
     }
     yield from TopologicalSorter(needed).static_order()

@@ -32,8 +32,10 @@ def variant(
     mix: Mix = shared,
     label_part: Callable[[Tensor, Tensor, float], Tensor] = lambda logits, labels, _: F.cross_entropy(logits, labels),
     detach: bool = True,
+    taken: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda logits, distilled: (logits, distilled),
 ) -> Callable[..., Tensor]:
-    """A distillation loss of these parts. label_part: of logits, labels and temperature."""
+    """A distillation loss of these parts. label_part: of logits, labels and temperature. taken: which answers
+    meet the label and the teacher."""
 
     def answer(
         logits: Tensor,
@@ -45,6 +47,7 @@ def variant(
         temperature: float = 3.0,
     ) -> Tensor:
         teacher = teacher.detach() if detach else teacher
+        logits, distilled = taken(logits, distilled)
         part = hard_part if hard else soft
         return mix(label_part(logits, labels, temperature), part(distilled, teacher, temperature), alpha)
 
@@ -102,39 +105,6 @@ always_soft = variant(hard_part=softly)
 always_hard = variant(soft=hardly)
 soft_for_hard = variant(soft=hardly, hard_part=softly)
 teachers_doubts_kept = variant(hard_part=doubtful)
-
-
-def exchanged(
-    logits: Tensor,
-    distilled: Tensor,
-    teacher: Tensor,
-    labels: Tensor,
-    hard: bool = True,
-    alpha: float = 0.5,
-    temperature: float = 3.0,
-) -> Tensor:
-    return oracle(distilled, logits, teacher, labels, hard, alpha, temperature)
-
-
-def logits_alone(
-    logits: Tensor,
-    distilled: Tensor,
-    teacher: Tensor,
-    labels: Tensor,
-    hard: bool = True,
-    alpha: float = 0.5,
-    temperature: float = 3.0,
-) -> Tensor:
-    return oracle(logits, logits, teacher, labels, hard, alpha, temperature)
-
-
-def distilled_alone(
-    logits: Tensor,
-    distilled: Tensor,
-    teacher: Tensor,
-    labels: Tensor,
-    hard: bool = True,
-    alpha: float = 0.5,
-    temperature: float = 3.0,
-) -> Tensor:
-    return oracle(distilled, distilled, teacher, labels, hard, alpha, temperature)
+exchanged = variant(taken=lambda logits, distilled: (distilled, logits))
+logits_alone = variant(taken=lambda logits, distilled: (logits, logits))
+distilled_alone = variant(taken=lambda logits, distilled: (distilled, distilled))
