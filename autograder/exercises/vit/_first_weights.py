@@ -10,7 +10,8 @@ import torch
 from autograder.exercises.vit._net import STD
 from autograder.spec import Outputs, Tolerance, Value
 
-LINEAR, PLACES = "linear layers: std against 0.02", "positions: std against 0.02"
+LINEAR = "linear weights: std, divided by 0.02 (0.88 where they are cut off at two std)"
+PLACES = "positions: std, divided by 0.02 (0.88 where they are cut off at two std)"
 N_LINEAR, N_PLACES = 100_000, 3_000  # values in the networks of the cases: at least these
 Z = 5.6
 

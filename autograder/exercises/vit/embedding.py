@@ -222,7 +222,7 @@ PATCH_EMBED = Exercise(
             "cuts the patches by a reshape",
             CutInOneStep,
             says="the linear layer is right, but its inputs are stretches of the image's rows, not patches.",
-            look="patchify.",
+            look="your patchify cuts them as they should be.",
         ),
     ),
     hints=(

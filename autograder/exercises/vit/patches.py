@@ -106,7 +106,7 @@ PATCHIFY = Exercise(
             channel_last,
             says="within a patch the channel varies fastest: red, green, blue of one pixel, then the next pixel. A "
             "convolution's kernel has all of red first.",
-            look="the kernel's shape is (D, C, size, size): channel, row, column.",
+            look="the kernel's shape is (dim, C, size, size): channel, row, column.",
         ),
         Wrong(
             "reads the pixels column by column",

@@ -164,9 +164,9 @@ def always_square(pos_embed: Tensor, grid: Grid, old_grid: Grid | None = None, e
 RULES = (
     Wrong(
         "puts corners on corners",
-        by(mode="bicubic", align_corners=True),
-        says="align_corners=True lays the centres of the corner places on each other and leaves out antialias; a "
-        "patch's place is its middle, and the whole grid covers the image.",
+        by(mode="bicubic", antialias=True, align_corners=True),
+        says="align_corners=True lays the centres of the corner places on each other; a patch's place is its middle, "
+        "and the whole grid covers the image.",
         look="leave align_corners out.",
     ),
     Wrong(
