@@ -29,10 +29,11 @@ class VisionTransformer(nn.Module):
     `head`                   Linear to `num_classes`
 
     With a class token every token goes through `norm`, and the class token through `head`.
-    Without one, the mean of all tokens goes through `fc_norm` and `head`. `image_size` fixes how
-    many positions are learned; images of other sizes get theirs from `interpolate_pos_embed`.
+    Without one, the mean of all tokens goes through `fc_norm` and `head`. `image_size`, the side of
+    a square in pixels, fixes how many positions are learned; images of other sizes get theirs from
+    `interpolate_pos_embed`.
     Block i of 0 … depth − 1 drops paths with probability drop_path · i / (depth − 1): three
-    blocks and drop_path 0.2 give 0, 0.1, 0.2.
+    blocks and drop_path 0.2 give 0, 0.1, 0.2; a single block gets 0.
 
     `embed(images)`: the tokens that go into the first block.
 

@@ -10,7 +10,7 @@ def patchify(images: Float[Tensor, "N C H W"], size: int) -> Float[Tensor, "N n 
 
     The patches come row by row, as one reads; n = (H / size) · (W / size). Within a patch the
     channel comes first, then the row, then the column: the order in which a convolution's kernel
-    (D, C, size, size) is flattened.
+    (dim, C, size, size) is flattened.
 
     The image [[1, 2, 3, 4], [5, 6, 7, 8]], size 2: two patches, [1, 2, 5, 6] and [3, 4, 7, 8].
 
