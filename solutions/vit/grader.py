@@ -31,7 +31,7 @@ def evened(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
 
 def expected_grade(logits: Float[Tensor, "N 5"]) -> Int[Tensor, "N"]:
     """The grade to answer with where an error of two costs four times an error of one: the mean
-    over the probabilities, rounded.
+    grade, each weighted by its probability, rounded.
     """
     grades = torch.arange(logits.shape[1], device=logits.device, dtype=logits.dtype)
     return (logits.softmax(1) @ grades).round().long()

@@ -102,7 +102,7 @@ def _draw_pair(left: Any, right: Any, found: EyeReport) -> None:
         found.attention[None, None], found.image.shape[1:], mode="bilinear", align_corners=False
     )[0]
     light = (coarse - coarse.min()) / (coarse.max() - coarse.min()).clamp(min=1e-9)
-    shown = found.image, found.image * (0.2 + 0.8 * light)
+    shown = found.image, found.image * (0.3 + 0.7 * light.sqrt())  # the root, else one place leaves all others black
     titles = ("photograph", "where the attention lay (bright)")
     for axis, image, title in zip((left, right), shown, titles, strict=True):
         axis.imshow(image.permute(1, 2, 0).cpu().numpy())

@@ -21,7 +21,7 @@ class ConvStem(nn.Module):
 
     Raises ValueError unless halvings ≥ 1 and 2^(halvings − 1) divides `dim`; in forward, unless
     `patch_size` divides H and W. Source: Xiao and others, "Early convolutions help transformers
-    see better", 2021, section 4.
+    see better", 2021, section 3.
     """
 
     def __init__(self, in_channels: int = 3, dim: int = 192, halvings: int = 4) -> None:

@@ -20,8 +20,8 @@ def decay_groups(model: nn.Module, weight_decay: float = 0.05) -> list[dict[str,
     {"params": [pos_embed, proj.bias], "weight_decay": 0.0}]
     (a module lists its own parameters before those of its parts).
 
-    Source: Steiner and others 2021, and Touvron and others 2021 (DeiT), appendix. Peer: timm's
-    `param_groups_weight_decay`, which puts the group without decay first.
+    Source: DeiT's published code, and timm's: its `VisionTransformer.no_weight_decay` names the
+    exceptions. Peer: timm's `param_groups_weight_decay`, which puts the group without decay first.
     """
     decaying: list[nn.Parameter] = []
     others: list[nn.Parameter] = []

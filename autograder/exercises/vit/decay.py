@@ -239,7 +239,7 @@ WHICH = (
     Wrong(
         "lets single numbers decay",
         vectors_of_one_axis,
-        says="a parameter of no axis at all, like a temperature, decays; so does no other with fewer than two.",
+        says="a single number, like a temperature, decays: it has no axis, and only those with exactly one are spared.",
         look="at most one axis.",
     ),
     Wrong(
