@@ -42,6 +42,7 @@ SIDE_BY_SIDE = (
     "tests/peers",
     "tests/recipes",
 )
+FILE_BESIDE_FILE = ("tests/gradebook",)
 LINTERS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
@@ -316,9 +317,14 @@ def run_tests(pytest_arguments: list[str], root: Path = ROOT, run: Runner = run_
 
 
 def whole_suite(workers: int) -> list[list[str]]:
-    """Pytest's arguments for all tests in two runs: what only computes shares the cores, what may measure is alone."""
+    """Pytest's arguments for all tests in three runs.
+
+    What only computes shares the cores, test by test; what makes a class per file does so file by file; what may
+    measure is alone.
+    """
     together = ["-n", str(workers), "--dist", "worksteal", *SIDE_BY_SIDE]
-    return [together, [f"--ignore={place}" for place in SIDE_BY_SIDE]]
+    by_file = ["-n", str(workers), "--dist", "loadfile", *FILE_BESIDE_FILE]
+    return [together, by_file, [f"--ignore={place}" for place in SIDE_BY_SIDE + FILE_BESIDE_FILE]]
 
 
 def cores() -> int:

@@ -287,7 +287,8 @@ def test_pips_failure_is_explained(machine, words, advice):
     assert "p2v-pip.log" in str(failure.value)
 
 
-CHECKS = ["ruff check", "ruff format", "mypy", "mypy", "pytest", "pytest"]
+LINTERS = ["ruff check", "ruff format", "mypy", "mypy"]
+CHECKS = [*LINTERS, "pytest", "pytest", "pytest"]
 
 
 @pytest.fixture
@@ -314,18 +315,19 @@ def test_no_tests_at_all_is_a_failure(complete):
     assert start.run_tests([], complete.root, complete) == 5
 
 
-def test_the_two_runs_of_pytest_are_the_whole_suite_each_place_once():
-    together, alone = start.whole_suite(2)
-    assert together[:2] == ["-n", "2"]
-    for place in start.SIDE_BY_SIDE:
+def test_the_runs_of_pytest_are_the_whole_suite_each_place_once():
+    *shared, alone = start.whole_suite(2)
+    assert [run[:3] for run in shared] == [["-n", "2", "--dist"]] * 2
+    places = [place for run in shared for place in run[4:]]
+    assert len(set(places)) == len(places)
+    for place in places:
         assert list(start.ROOT.glob(f"{place}/test_*.py")) or (start.ROOT / place).is_file(), place
-    assert set(together[-len(start.SIDE_BY_SIDE) :]) == set(start.SIDE_BY_SIDE)
-    assert {word.partition("=")[2] for word in alone} == set(start.SIDE_BY_SIDE)
+    assert [word.partition("=") for word in alone] == [("--ignore", "=", place) for place in places]
 
 
 def test_only_what_was_asked_for_is_tested(complete):
     assert start.run_tests(["tests/docs"], complete.root, complete) == 0
-    assert complete.commands == [*CHECKS[:-1]]
+    assert complete.commands == [*LINTERS, "pytest"]
 
 
 def test_words_after_test_go_to_pytest():
