@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.resnet.recipe_goal import random_state
 from autograder.exercises.vit._eyes import GRADES, Weighed
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
+from autograder.probes.goals import logits_and_truth, random_state, trained
+from autograder.spec import Case, Exercise, Outputs, Rng, Wrong, call, mode
 
 GOAL, CHANCE = 0.68, 0.25
 SURE = 1.5  # cross-entropy; whoever only knows how frequent each grade is has 1.42
@@ -39,9 +39,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield Case(
         "1,500 patients who were held out",
         (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", **{name: Ref(name) for name in ("images", "table", "notes", "grades", "seed")}),
-            draw("random"),
+            *trained(start, "images", "table", "notes", "grades", "seed"),
             mode("model", "eval"),
             call("logits", held_out.images, held_out.table, held_out.notes, target="model"),
             call("some", some.images, some.table, some.notes, target="model"),
@@ -62,12 +60,10 @@ def cases(rng: Rng) -> Iterator[Case]:
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
     """One sentence on the answers: whether the goal is reached, or what is wrong first. Then the random state."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        if logits.shape == truth.shape[:1]:
-            return {"held-out patients": "grades, not logits"}
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    found = _unsound(outputs) or _agreement(logits.double(), truth.argmax(1))
+    if outputs["logits"].shape == case.expect["logits"].shape[:1]:
+        return {"held-out patients": "grades, not logits"}
+    logits, truth = logits_and_truth(case, outputs)
+    found = _unsound(outputs) or _agreement(logits.double(), truth)
     return {"held-out patients": found} | (random_state(case, outputs) if found == PASSED else {})
 
 

@@ -14,16 +14,24 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.resnet.recipe_goal import random_state
 from autograder.exercises.vit._net import Oracle
 from autograder.exercises.vit._students import CLASSES, answers_as_weights_do, is_transformer, teacher
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed, state
+from autograder.probes.goals import NOT_FINITE, Goal, logits_and_truth, random_state, trained
+from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, state
 
 LABELLED, IMAGES = 50, 1000
-GOAL, NEARLY, CHANCE = 0.88, 0.84, 0.25
+GOAL = Goal(
+    "held-out digits",
+    below=(
+        (0.25, "guesses"),
+        (0.84, "between 25 and 84 % right"),
+        (0.88, "between 84 and 88 % right"),
+    ),
+    passed="at least 88 % right",
+    unanswered="some digits are never answered",
+)
 SURE = 0.3  # the mean probability of the likeliest class, where something has been learned, be it nonsense
 CHECKED = 50  # images on which the answers are worked out anew from the weights
-PASSED = "at least 88 % right"
 
 
 def cases(rng: Rng) -> Iterator[Case]:
@@ -39,9 +47,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield Case(
         "1,000 digits that were held out",
         (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", **{name: Ref(name) for name in inputs}),
-            draw("random"),
+            *trained(start, *inputs),
             call("training", "training", target="model", method="__getattribute__"),
             mode("model", "eval"),
             call("logits", Ref("held_out"), target="model"),
@@ -57,12 +63,11 @@ def cases(rng: Rng) -> Iterator[Case]:
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
     """One sentence: which rule is broken; else whether the goal is reached, or how far off the predictions are."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    if not bool(logits.isfinite().all()):
-        return {"held-out digits": "logits that are not finite"}
-    return {"held-out digits": _broken_rule(case, outputs) or _finding(logits, truth.argmax(1))}
+    logits, truth = logits_and_truth(case, outputs)
+    found = GOAL.finding(logits, truth)
+    if found != NOT_FINITE:
+        found = _broken_rule(case, outputs) or found
+    return {GOAL.what: f"guesses, and is sure of {_sure_of(logits)}" if found == "guesses" else found}
 
 
 def _broken_rule(case: Case, outputs: Outputs) -> str:
@@ -82,17 +87,8 @@ def _broken_rule(case: Case, outputs: Outputs) -> str:
     return "" if all(random_state(case, outputs).values()) else "torch's random state was moved"
 
 
-def _finding(logits: Tensor, truth: Tensor) -> str:
-    answered = logits.argmax(1)
-    accuracy = float((answered == truth).double().mean())
-    if accuracy >= GOAL:
-        return PASSED
-    if accuracy < CHANCE:
-        sure = float(logits.softmax(1).amax(1).mean())
-        return "guesses, and is sure of them" if sure > SURE else "guesses, and is sure of nothing"
-    if len(answered.unique()) < CLASSES:
-        return "some digits are never answered"
-    return "between 84 and 88 % right" if accuracy >= NEARLY else "between 25 and 84 % right"
+def _sure_of(logits: Tensor) -> str:
+    return "them" if float(logits.softmax(1).amax(1).mean()) > SURE else "nothing"
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
