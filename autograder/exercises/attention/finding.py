@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -84,41 +84,37 @@ def alike(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return MostAlike()
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_FINDER = Exercise(
     id="attention.train_finder",
     cases=cases,
     oracle=alike,  # its logits give way to what the case expects
     measure=GOAL.measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
             constant(0.0, MARKS),
             "the network is no better than guessing (under 30 %).",
             "does the training loss fall? Do strips and labels still belong together?",
         ),
-        _wrong(
+        Wrong(
             "counts marks only",
             frequent,
             "the network answers the most frequent mark of the strip (about 47 %): it doesn't look for the digit.",
             "this is where the loss rests for a while before attention finds its way: train on, or with larger steps.",
         ),
-        _wrong(
+        Wrong(
             "stops too early",
             alike,
             "it looks for the digit, but fewer than 85 % are right.",
             "if both losses still fall, train on; else more strips' worth of epochs or a smaller rate at the end.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             constant(float("nan"), MARKS),
             "the logits are NaN or infinite: training blew up.",

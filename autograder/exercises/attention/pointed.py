@@ -87,48 +87,44 @@ def often_obeys(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return by_template(images, lambda x: without_bar(x) & (torch.arange(len(x), device=x.device) % 2 == 0))
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_POINTED = Exercise(
     id="attention.train_pointed",
     cases=cases,
     oracle=obeys,  # its logits give way to what the case expects
     measure=GOAL.measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
             constant(0.0, CLASSES),
             "the network is no better than guessing (a third).",
             "does the training loss fall? Do pictures and labels still belong together?",
         ),
-        _wrong(
+        Wrong(
             "doesn't mind the bar",
             reads_red,
             "about half of the answers are right: it reads one of the two digits, but not the one that is meant.",
             "the news of the bar must reach the places of the digits. Which attention carries it, behind which stage?",
         ),
-        _wrong(
+        Wrong(
             "reads the other digit",
             reads_other,
             "nearly every answer is wrong, which is no accident: it reads the digit that is *not* meant.",
             "are the logits' signs turned, or the channels of the pictures?",
         ),
-        _wrong(
+        Wrong(
             "stops too early",
             often_obeys,
             "it minds the bar, but fewer than 90 % are right.",
             "if both losses still fall, train on; else another rate, or attention elsewhere. Near 75 % the bar may "
             "only be voting, not deciding.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             constant(float("nan"), CLASSES),
             "the logits are NaN or infinite: training blew up.",

@@ -107,43 +107,39 @@ def constant(value: float, classes: int) -> Callable[..., nn.Module]:
 overflowing = constant(float("nan"), CLASSES)
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_LENET = Exercise(
     id="lenet.train_lenet",
     cases=goal_cases,
     oracle=mean_digits,  # its logits give way to what the case expects
     measure=goal_measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
             untrained,
             "the network is no better than guessing (under 20 %): either its weights never change, or images and "
             "labels no longer belong together, or the steps are so large that it forgets everything.",
             "does the training loss fall? If so, are images and labels shuffled by the same permutation?",
         ),
-        _wrong(
+        Wrong(
             "has seen some digits only",
             first_five_classes,
             "some digits are never answered, as if they had not been among the training data.",
             "take the validation part at random, and count the labels of what is left.",
         ),
-        _wrong(
+        Wrong(
             "stops far too early",
             mean_digits,
             "the network has learnt something, but fewer than 90 % are right. Comparing with the average image of "
             "each digit gives 80 % without any training.",
             "look at the curves: if both losses still fall, train on or take larger steps; if they jump, smaller ones.",
         ),
-        _wrong(
+        Wrong(
             "stops a little too early",
             a_few_examples,
             "nearly there: between 90 and 95 % are right.",
             "a few more epochs, all images but a small validation part, and the best weights put back.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite: training blew up.",

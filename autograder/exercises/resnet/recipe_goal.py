@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -46,30 +46,26 @@ def seeds_for_all(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return NearestExample(known.images.to(images), known.labels.to(labels))
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_WITH_RECIPE = Exercise(
     id="resnet.train_with_recipe",
     cases=goal_cases,
     oracle=mean_digits,  # its logits give way to what the case expects
     measure=GOAL.measure,
     wrong=(
-        _wrong(
+        Wrong(
             "hardly learns",
             untrained,
             "the network is hardly better than guessing (under 25 %): either its weights don't change, or images and "
             "labels no longer belong together, or the steps are too large.",
             "does the training loss fall? Is the same order applied to images and labels?",
         ),
-        _wrong(
+        Wrong(
             "has seen some digits only",
             first_five_classes,
             "some digits are never answered, as if they had not been among the training data.",
             "are all hundred images used in every epoch?",
         ),
-        _wrong(
+        Wrong(
             "learns a hundred digits by heart",
             mean_digits,
             "fewer than 80 % are right. That is what a plain training reaches: it knows its hundred digits, and little "
@@ -77,14 +73,14 @@ TRAIN_WITH_RECIPE = Exercise(
             "does every epoch see the digits in another form? Are they still digits (not mirrored, not cut to pieces)? "
             "Is the network in training mode?",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there; all other draws come from a "
             "generator of your own.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite: training blew up.",

@@ -6,7 +6,7 @@ Tried: with the teacher 93 to 94 % are right after 500 steps (five seeds), from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -202,24 +202,20 @@ def overflowing(images: Tensor, labels: Tensor, teacher: nn.Module, seed: int = 
     return model
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 LEARN_FROM_TEACHER = Exercise(
     id="vit.learn_from_teacher",
     cases=cases,
     oracle=untrained,  # its logits give way to what the case expects
     measure=measure,
     wrong=(
-        _wrong(
+        Wrong(
             "trains nothing",
             untrained,
             "the network guesses, and is sure of nothing: all digits are about equally likely to it. Its weights are "
             "those that it started with, or close to them.",
             "does the optimiser hold this model's parameters? Is the loss's gradient taken, the step made?",
         ),
-        _wrong(
+        Wrong(
             "learns labels of other images",
             shuffled,
             "the network guesses, and is sure of its guesses: it has learned something, but not which image belongs to "
@@ -227,66 +223,66 @@ LEARN_FROM_TEACHER = Exercise(
             "is the same order applied to images, labels and the teacher's answers? Does the teacher see the very "
             "images that the student sees?",
         ),
-        _wrong(
+        Wrong(
             "has seen some digits only",
             some_alone,
             "some digits are never answered, as if they had not been among the images.",
             "which images are left when those without a label are dropped, and in which order are they taken?",
         ),
-        _wrong(
+        Wrong(
             "ignores the teacher",
             labels_alone,
             "fewer than 84 % are right. That is what fifty labels give: a vision transformer that nobody helps reads "
             "77 to 82 %.",
             "what could the teacher say about the 950 images without a label? And about images that you bend yourself?",
         ),
-        _wrong(
+        Wrong(
             "is nearly there",
             nearly,
             "nearly there: between 84 and 88 % are right.",
             "train for more steps, on images that are bent anew in each; the positions' start and the warm-up matter.",
         ),
-        _wrong(
+        Wrong(
             "returns the teacher",
             the_teacher,
             "what came back is the teacher itself. It reads well, but the student was to learn.",
             "return the VisionTransformer that you trained.",
         ),
-        _wrong(
+        Wrong(
             "returns another kind of network",
             convolutions,
             "the names and shapes of its weights are not those of part a's VisionTransformer for images of 28 × 28 "
             "with ten classes.",
             "build a VisionTransformer (small_vit() makes one), and return that itself, with nothing wrapped around.",
         ),
-        _wrong(
+        Wrong(
             "lets somebody else answer",
             hidden_teacher,
             "the network has a VisionTransformer's weights, but its answers are not what they give: worked out anew "
             "from the weights, the logits are others.",
             "what does its forward call? It should be part a's, unchanged.",
         ),
-        _wrong(
+        Wrong(
             "leaves the student in training mode",
             in_training_mode,
             "the network came back in training mode. Whoever uses it next would let paths be dropped.",
             "model.eval() before you return it.",
         ),
-        _wrong(
+        Wrong(
             "changes the teacher",
             taught_teacher,
             "the teacher is not as it was: its weights, its running statistics, its mode or a gradient left in it. "
             "Others want to use it too.",
             "ask it under torch.no_grad(), leave its mode alone, and keep its parameters out of the optimiser.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there; draw the rest from a "
             "generator of your own.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite: training blew up.",
