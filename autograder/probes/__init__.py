@@ -1,4 +1,7 @@
-"""The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker."""
+"""The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker.
+
+`goals` helps specs of trainings and isn't imported here: what judges must not lie where answers run.
+"""
 
 from autograder.probes import judging as _judging  # noqa: F401  (registers its probes)
 from autograder.probes import named as _named  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -11,56 +11,25 @@ from torch import Tensor, nn
 import p2v_data
 from autograder.exercises.attention._ready_made import PUZZLES
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.lenet.goal import NearestExample
-from autograder.exercises.resnet.recipe_goal import random_state
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
+from autograder.exercises.lenet.goal import NearestExample, constant
+from autograder.probes.goals import Goal, held_out_case
+from autograder.spec import Case, Exercise, Rng, Wrong
 
 MARKS, SIDE = 4, 16
-GOAL, COUNTS = 0.85, 0.52  # the most frequent mark is right in 47 %
-PASSED = "at least 85 % right"
+GOAL = Goal(
+    "held-out strips",
+    below=(
+        (0.30, "no better than guessing"),
+        (0.52, "counts marks, without looking for the digit"),  # the most frequent mark is right in 47 %
+        (0.85, "between 52 and 85 % right"),
+    ),
+    passed="at least 85 % right",
+)
 
 
 def cases(rng: Rng) -> Iterator[Case]:
-    """Trains once. The labels of the held-out strips stay with the judge, as what is expected."""
     strips = p2v_data.marked_digits(seed=int(rng.integers(0, 1000, 1)))
-    start = int(rng.integers(0, 1000, 1))
-    yield Case(
-        "1,000 strips of digits that were held out",
-        (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", images=Ref("images"), labels=Ref("labels"), seed=Ref("seed")),
-            draw("random"),
-            mode("model", "eval"),
-            call("logits", Ref("held_out"), target="model"),
-        ),
-        inputs={
-            "images": strips.train.images,
-            "labels": strips.train.labels,
-            "seed": start,
-            "held_out": strips.test.images,
-        },
-        expect={"logits": F.one_hot(strips.test.labels, MARKS).float()},
-    )
-
-
-def measure(case: Case, outputs: Outputs) -> Outputs:
-    """One sentence on the predictions: whether the goal is reached, or how far off they are. And the random state."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    found = finding(logits, truth.argmax(1))
-    return {"held-out strips": found} | (random_state(case, outputs) if found == PASSED else {})
-
-
-def finding(logits: Tensor, truth: Tensor) -> str:
-    if not bool(logits.isfinite().all()):
-        return "logits that are not finite"
-    accuracy = float((logits.argmax(1) == truth).double().mean())
-    if accuracy >= GOAL:
-        return PASSED
-    if accuracy < 0.3:
-        return "no better than guessing"
-    return "counts marks, without looking for the digit" if accuracy < COUNTS else "between 52 and 85 % right"
+    yield held_out_case("1,000 strips of digits that were held out", strips, int(rng.integers(0, 1000, 1)))
 
 
 def marks_and_likeness(strips: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,60 +84,39 @@ def alike(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return MostAlike()
 
 
-class Constant(nn.Module):
-    def __init__(self, value: float) -> None:
-        super().__init__()
-        self.value = value
-
-    def forward(self, strips: Tensor) -> Tensor:
-        return strips.new_full((len(strips), MARKS), self.value)
-
-
-def untrained(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
-    return Constant(0.0)
-
-
-def overflowing(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
-    return Constant(float("nan"))
-
-
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_FINDER = Exercise(
     id="attention.train_finder",
     cases=cases,
     oracle=alike,  # its logits give way to what the case expects
-    measure=measure,
+    measure=GOAL.measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
-            untrained,
+            constant(0.0, MARKS),
             "the network is no better than guessing (under 30 %).",
             "does the training loss fall? Do strips and labels still belong together?",
         ),
-        _wrong(
+        Wrong(
             "counts marks only",
             frequent,
             "the network answers the most frequent mark of the strip (about 47 %): it doesn't look for the digit.",
             "this is where the loss rests for a while before attention finds its way: train on, or with larger steps.",
         ),
-        _wrong(
+        Wrong(
             "stops too early",
             alike,
             "it looks for the digit, but fewer than 85 % are right.",
             "if both losses still fall, train on; else more strips' worth of epochs or a smaller rate at the end.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
-            overflowing,
+            constant(float("nan"), MARKS),
             "the logits are NaN or infinite: training blew up.",
             "a smaller rate.",
         ),

@@ -11,57 +11,26 @@ from torch import Tensor, nn
 import p2v_data
 from autograder.exercises.attention._ready_made import PUZZLES
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.resnet.recipe_goal import random_state
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
+from autograder.exercises.lenet.goal import constant
+from autograder.probes.goals import Goal, held_out_case
+from autograder.spec import Case, Exercise, Rng, Wrong
 
 CLASSES = 3
-GOAL = 0.90
-PASSED = "at least 90 % right"
-FINDINGS = (
-    (0.15, "reads the digit that is not meant"),
-    (0.42, "no better than guessing"),
-    (0.60, "about half right, as if the bar were not there"),
-    (GOAL, "between 60 and 90 % right"),
+GOAL = Goal(
+    "held-out pictures",
+    below=(
+        (0.15, "reads the digit that is not meant"),
+        (0.42, "no better than guessing"),
+        (0.60, "about half right, as if the bar were not there"),
+        (0.90, "between 60 and 90 % right"),
+    ),
+    passed="at least 90 % right",
 )
 
 
 def cases(rng: Rng) -> Iterator[Case]:
-    """Trains once. The labels of the held-out pictures stay with the judge, as what is expected."""
     pictures = p2v_data.pointed_digits(seed=int(rng.integers(0, 1000, 1)))
-    start = int(rng.integers(0, 1000, 1))
-    yield Case(
-        "1,000 pictures of digits that were held out",
-        (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", images=Ref("images"), labels=Ref("labels"), seed=Ref("seed")),
-            draw("random"),
-            mode("model", "eval"),
-            call("logits", Ref("held_out"), target="model"),
-        ),
-        inputs={
-            "images": pictures.train.images,
-            "labels": pictures.train.labels,
-            "seed": start,
-            "held_out": pictures.test.images,
-        },
-        expect={"logits": F.one_hot(pictures.test.labels, CLASSES).float()},
-    )
-
-
-def measure(case: Case, outputs: Outputs) -> Outputs:
-    """One sentence on the predictions: whether the goal is reached, or how far off they are. And the random state."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    found = finding(logits, truth.argmax(1))
-    return {"held-out pictures": found} | (random_state(case, outputs) if found == PASSED else {})
-
-
-def finding(logits: Tensor, truth: Tensor) -> str:
-    if not bool(logits.isfinite().all()):
-        return "logits that are not finite"
-    accuracy = float((logits.argmax(1) == truth).double().mean())
-    return next((said for below, said in FINDINGS if accuracy < below), PASSED)
+    yield held_out_case("1,000 pictures of digits that were held out", pictures, int(rng.integers(0, 1000, 1)))
 
 
 class ByTemplate(nn.Module):
@@ -118,67 +87,46 @@ def often_obeys(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return by_template(images, lambda x: without_bar(x) & (torch.arange(len(x), device=x.device) % 2 == 0))
 
 
-class Constant(nn.Module):
-    def __init__(self, value: float) -> None:
-        super().__init__()
-        self.value = value
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.new_full((len(x), CLASSES), self.value)
-
-
-def untrained(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
-    return Constant(0.0)
-
-
-def overflowing(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
-    return Constant(float("nan"))
-
-
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_POINTED = Exercise(
     id="attention.train_pointed",
     cases=cases,
     oracle=obeys,  # its logits give way to what the case expects
-    measure=measure,
+    measure=GOAL.measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
-            untrained,
+            constant(0.0, CLASSES),
             "the network is no better than guessing (a third).",
             "does the training loss fall? Do pictures and labels still belong together?",
         ),
-        _wrong(
+        Wrong(
             "doesn't mind the bar",
             reads_red,
             "about half of the answers are right: it reads one of the two digits, but not the one that is meant.",
             "the news of the bar must reach the places of the digits. Which attention carries it, behind which stage?",
         ),
-        _wrong(
+        Wrong(
             "reads the other digit",
             reads_other,
             "nearly every answer is wrong, which is no accident: it reads the digit that is *not* meant.",
             "are the logits' signs turned, or the channels of the pictures?",
         ),
-        _wrong(
+        Wrong(
             "stops too early",
             often_obeys,
             "it minds the bar, but fewer than 90 % are right.",
             "if both losses still fall, train on; else another rate, or attention elsewhere. Near 75 % the bar may "
             "only be voting, not deciding.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it reads well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
-            overflowing,
+            constant(float("nan"), CLASSES),
             "the logits are NaN or infinite: training blew up.",
             "a smaller rate.",
         ),

@@ -10,11 +10,20 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.probes.goals import Goal, logits_and_truth
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, new, seed
 
 CLASSES = 10
-GOAL, NEARLY, CHANCE = 0.95, 0.90, 0.20
-PASSED = "at least 95 % right"
+GOAL = Goal(
+    "held-out digits",
+    below=(
+        (0.20, "no better than guessing"),
+        (0.90, "between 20 and 90 % right"),
+        (0.95, "between 90 and 95 % right"),
+    ),
+    passed="at least 95 % right",
+    unanswered="some digits are never answered",
+)
 
 
 def goal_cases(rng: Rng) -> Iterator[Case]:
@@ -41,24 +50,7 @@ def goal_cases(rng: Rng) -> Iterator[Case]:
 
 def goal_measure(case: Case, outputs: Outputs) -> Outputs:
     """One sentence on the predictions: whether the goal is reached, or how far off they are."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    return {"held-out digits": _finding(logits, truth.argmax(1))}
-
-
-def _finding(logits: Tensor, truth: Tensor) -> str:
-    if not bool(logits.isfinite().all()):
-        return "logits that are not finite"
-    answered = logits.argmax(1)
-    accuracy = float((answered == truth).double().mean())
-    if accuracy >= GOAL:
-        return PASSED
-    if accuracy < CHANCE:
-        return "no better than guessing"
-    if len(answered.unique()) < CLASSES:
-        return "some digits are never answered"
-    return "between 90 and 95 % right" if accuracy >= NEARLY else "between 20 and 90 % right"
+    return {GOAL.what: GOAL.finding(*logits_and_truth(case, outputs))}
 
 
 class NearestExample(nn.Module):
@@ -99,16 +91,20 @@ def untrained(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(images[0].numel(), CLASSES))
 
 
-def overflowing(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
-    class Overflowing(nn.Module):
+def constant(value: float, classes: int) -> Callable[..., nn.Module]:
+    """An answer whose network gives this number for every class of every image."""
+
+    class Constant(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return x.new_full((len(x), CLASSES), float("nan"))
+            return x.new_full((len(x), classes), value)
 
-    return Overflowing()
+    def answer(images: Tensor, labels: Tensor, seed: int = 0) -> nn.Module:
+        return Constant()
+
+    return answer
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
+overflowing = constant(float("nan"), CLASSES)
 
 
 TRAIN_LENET = Exercise(
@@ -117,33 +113,33 @@ TRAIN_LENET = Exercise(
     oracle=mean_digits,  # its logits give way to what the case expects
     measure=goal_measure,
     wrong=(
-        _wrong(
+        Wrong(
             "never learns",
             untrained,
             "the network is no better than guessing (under 20 %): either its weights never change, or images and "
             "labels no longer belong together, or the steps are so large that it forgets everything.",
             "does the training loss fall? If so, are images and labels shuffled by the same permutation?",
         ),
-        _wrong(
+        Wrong(
             "has seen some digits only",
             first_five_classes,
             "some digits are never answered, as if they had not been among the training data.",
             "take the validation part at random, and count the labels of what is left.",
         ),
-        _wrong(
+        Wrong(
             "stops far too early",
             mean_digits,
             "the network has learnt something, but fewer than 90 % are right. Comparing with the average image of "
             "each digit gives 80 % without any training.",
             "look at the curves: if both losses still fall, train on or take larger steps; if they jump, smaller ones.",
         ),
-        _wrong(
+        Wrong(
             "stops a little too early",
             a_few_examples,
             "nearly there: between 90 and 95 % are right.",
             "a few more epochs, all images but a small validation part, and the best weights put back.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite: training blew up.",

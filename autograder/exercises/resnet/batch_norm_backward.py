@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -153,19 +154,19 @@ def reordered(grad_out: Tensor, x: Tensor, weight: Tensor, eps: float = EPS) -> 
     return dx, dbias, dweight
 
 
-def speed_case(rng: Rng) -> Case:
-    """Several batches, each with gradients of its own."""
-    inputs = {f"{name} {number}": rng.normal(4, 16, 32, 32) for number in range(3) for name in ("grad_out", "x")}
-    weight = rng.uniform(16, low=0.5, high=2.0)
+def several(rng: Rng, batches: int, *shape: int, channels: int) -> Case:
+    """The case that is timed: so many batches of this shape, each with gradients of its own; one weight a channel."""
+    inputs = {f"{name} {number}": rng.normal(*shape) for number in range(batches) for name in ("grad_out", "x")}
+    weight = rng.uniform(channels, low=0.5, high=2.0)
     steps = tuple(
         Step(
             "call",
             out=f"out {number}",
             kwargs={"grad_out": Ref(f"grad_out {number}"), "x": Ref(f"x {number}"), "weight": Ref("weight")},
         )
-        for number in range(3)
+        for number in range(batches)
     )
-    return Case("speed", steps, inputs=inputs | {"weight": weight}, terms=4 * 32 * 32)
+    return Case("speed", steps, inputs=inputs | {"weight": weight}, terms=math.prod(shape) // channels)
 
 
 BATCH_NORM_BACKWARD = Exercise(
@@ -251,7 +252,13 @@ BATCH_NORM_BACKWARD = Exercise(
     points=4,
     minutes=30,
     forbidden=(*NORMS, *AUTOGRAD, *NETWORKS),
-    speed=Speed(case=speed_case, limit=8.0, gold=2.5, baseline=by_autograd, against="F.batch_norm and autograd"),
+    speed=Speed(
+        case=lambda rng: several(rng, 3, 4, 16, 32, 32, channels=16),
+        limit=8.0,
+        gold=2.5,
+        baseline=by_autograd,
+        against="F.batch_norm and autograd",
+    ),
 )
 
 EXERCISES = (BATCH_NORM_BACKWARD,)

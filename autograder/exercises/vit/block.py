@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -223,130 +222,125 @@ class DropsNumbers(Oracle):
 
 OtherNames = under_other_names(Oracle, {"norm1": "first_norm", "attn": "attention", "norm2": "second_norm"})
 
-
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 PRE = "x + attn(norm1(x)): what does the shortcut carry, and what does attention get?"
 
 WRONG = (
-    _wrong(
+    Wrong(
         "normalises behind the sum",
         PostNorm,
         "the norms stand behind the sums, as in the first transformers (post-norm). Here each stands in front of its "
         "branch (pre-norm), so that nothing ever changes what the shortcut carries.",
         PRE,
     ),
-    _wrong(
+    Wrong(
         "normalises what the branches give",
         NormOfTheBranch,
         "each norm stands behind its branch; it stands in front.",
         PRE,
     ),
-    _wrong(
+    Wrong(
         "normalises the shortcut too",
         NormOnTheShortcut,
         "x itself is replaced by its norm, so the shortcut carries normalised tokens; only the branch gets them.",
         PRE,
     ),
-    _wrong(
+    Wrong(
         "uses norm1 twice",
         OneNormTwice,
         "norm1 stands in front of both branches, and norm2 is never used.",
         "each branch has a norm of its own.",
     ),
-    _wrong(
+    Wrong(
         "swaps the norms",
         NormsSwapped,
         "norm2 stands in front of attention and norm1 in front of the small network.",
         "norm1 belongs to the first branch.",
     ),
-    _wrong(
+    Wrong(
         "has no norm in front of attention",
         NoFirstNorm,
         "attention gets x as it is; norm1 is never used.",
         PRE,
     ),
-    _wrong(
+    Wrong(
         "has no norm in front of the small network",
         NoSecondNorm,
         "mlp gets x as it is; norm2 is never used.",
         "both branches have a norm in front.",
     ),
-    _wrong(
+    Wrong(
         "leaves eps at PyTorch's 1e-5",
         LargeEps,
         "the norms' eps is 1e-5, nn.LayerNorm's own; the published weights were trained with 1e-6.",
         "nn.LayerNorm(dim, eps=…).",
     ),
-    _wrong(
+    Wrong(
         "runs the branches side by side",
         SideBySide,
         "the small network gets the block's input; it gets what the first branch has left, x + attn(norm1(x)).",
         "two steps, and x is a new one after the first.",
     ),
-    _wrong(
+    Wrong(
         "adds the first input twice",
         FirstInputAgain,
         "the second shortcut carries the block's input, so that attention's result reaches the small network alone.",
         "two steps, and x is a new one after the first.",
     ),
-    _wrong(
+    Wrong(
         "has the small network first",
         MlpFirst,
         "the small network comes before attention.",
         "attention first: tokens look at each other, then each thinks for itself.",
     ),
-    _wrong(
+    Wrong(
         "leaves out the first shortcut",
         NoFirstShortcut,
         "attention's result replaces x; it is added to it.",
         "x + …, twice.",
     ),
-    _wrong(
+    Wrong(
         "leaves out the second shortcut",
         NoSecondShortcut,
         "the small network's result is the answer; it is added to what went in.",
         "x + …, twice.",
     ),
-    _wrong(
+    Wrong(
         "leaves out both shortcuts",
         NoShortcuts,
         "nothing is ever added to x: the branches stand one behind the other.",
         "x + …, twice.",
     ),
-    _wrong(
+    Wrong(
         "never drops a branch",
         NeverDrops,
         "self.drop is not used: in training every branch is always there.",
         "each branch goes through self.drop before it is added.",
     ),
-    _wrong(
+    Wrong(
         "drops attention's branch alone",
         DropsAttentionAlone,
         "only attention goes through self.drop; both branches do.",
         "each branch goes through self.drop before it is added.",
     ),
-    _wrong(
+    Wrong(
         "drops the small network's branch alone",
         DropsMlpAlone,
         "only the small network goes through self.drop; both branches do.",
         "each branch goes through self.drop before it is added.",
     ),
-    _wrong(
+    Wrong(
         "drops the shortcut as well",
         DropsSums,
         "self.drop is applied to the sum, so that a sample loses its tokens altogether.",
         "the shortcut always passes: only what is added to it goes through self.drop.",
     ),
-    _wrong(
+    Wrong(
         "drops single numbers",
         DropsNumbers,
         "single numbers of a branch are dropped; a sample keeps a branch or loses all of it.",
         "DropPath is given.",
     ),
-    _wrong(
+    Wrong(
         "gives its parts other names",
         OtherNames,
         "it works, but its parts are not called norm1, attn, norm2 and mlp: published weights come under these names.",

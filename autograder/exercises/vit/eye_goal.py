@@ -6,7 +6,7 @@ them 0.61 to 0.67, all three 0.71 to 0.75 with the lesson's model and 0.74 to 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.resnet.recipe_goal import random_state
 from autograder.exercises.vit._eyes import GRADES, Weighed
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed
+from autograder.probes.goals import logits_and_truth, random_state, trained
+from autograder.spec import Case, Exercise, Outputs, Rng, Wrong, call, mode
 
 GOAL, CHANCE = 0.68, 0.25
 SURE = 1.5  # cross-entropy; whoever only knows how frequent each grade is has 1.42
@@ -39,9 +39,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield Case(
         "1,500 patients who were held out",
         (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", **{name: Ref(name) for name in ("images", "table", "notes", "grades", "seed")}),
-            draw("random"),
+            *trained(start, "images", "table", "notes", "grades", "seed"),
             mode("model", "eval"),
             call("logits", held_out.images, held_out.table, held_out.notes, target="model"),
             call("some", some.images, some.table, some.notes, target="model"),
@@ -62,12 +60,10 @@ def cases(rng: Rng) -> Iterator[Case]:
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
     """One sentence on the answers: whether the goal is reached, or what is wrong first. Then the random state."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        if logits.shape == truth.shape[:1]:
-            return {"held-out patients": "grades, not logits"}
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    found = _unsound(outputs) or _agreement(logits.double(), truth.argmax(1))
+    if outputs["logits"].shape == case.expect["logits"].shape[:1]:
+        return {"held-out patients": "grades, not logits"}
+    logits, truth = logits_and_truth(case, outputs)
+    found = _unsound(outputs) or _agreement(logits.double(), truth)
     return {"held-out patients": found} | (random_state(case, outputs) if found == PASSED else {})
 
 
@@ -228,92 +224,88 @@ def no_logits(images: Tensor, table: Tensor, notes: list[str], grades: Tensor, s
     return Answered(Weighed(images, table, notes, grades))
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 TRAIN_EYE_GRADER = Exercise(
     id="vit.train_eye_grader",
     cases=cases,
     oracle=weighed,  # its logits give way to what the case expects
     measure=judged,
     wrong=(
-        _wrong(
+        Wrong(
             "looks at photographs only",
             photographs_only,
             "with a stranger's table the answers stay the same. Three lenses in ten are clouded: photographs alone "
             "don't get there.",
             "does the fusion get the table, and do its parameters change in training?",
         ),
-        _wrong(
+        Wrong(
             "looks at table and note only",
             rows_only,
             "with a stranger's photograph the answers stay the same.",
             "do the image's tokens reach the head? Photographs are learned far more slowly than a table.",
         ),
-        _wrong(
+        Wrong(
             "looks at the note only",
             note_only,
             "with a stranger's photograph and with a stranger's table the answers stay the same.",
             "what becomes of images and table on their way to the head?",
         ),
-        _wrong(
+        Wrong(
             "lets gaps through",
             gaps_go_through,
             "patients whose table has a gap get NaN, and they are most of all patients.",
             "impute(training table, table) inside the model: gaps come in those to be graded, too.",
         ),
-        _wrong(
+        Wrong(
             "fills gaps from the batch",
             filled_from_the_batch,
             "the same three patients get other logits when they come alone. What fills the gaps, or what standardises, "
             "comes from those who are being graded.",
             "keep the training table, or what you need of it, in the model. And is it in eval mode?",
         ),
-        _wrong(
+        Wrong(
             "gives everybody one grade",
             majority,
             "all patients get the same grade. Nearly half are healthy, so accuracy hardly complains; kappa is 0.",
             "does the training loss fall below 1.42, which is what the shares of the grades alone give?",
         ),
-        _wrong(
+        Wrong(
             "never learns",
             untrained,
             "the grades agree with the truth little better than chance (kappa under 0.25).",
             "does the training loss fall? Is the same order applied to images, table, notes and grades?",
         ),
-        _wrong(
+        Wrong(
             "turns the grades round",
             turned_round,
             "the answers are far from the truth in a way that is no accident: the sicker, the lower the grade.",
             "which logit belongs to which grade?",
         ),
-        _wrong(
+        Wrong(
             "stops too early",
             stops_early,
             "it looks at photograph and table, but kappa is below 0.68.",
             "if the loss still falls, train on; else another rate, or the photographs evened out first.",
         ),
-        _wrong(
+        Wrong(
             "is far too sure of itself",
             too_sure,
             "the grades are good enough, but the probabilities are worth nothing: on held-out patients their "
             "cross-entropy is above 1.5, more than that of somebody who only knows how frequent each grade is.",
             "logits that have grown too large: fewer epochs, weight decay, or a temperature.",
         ),
-        _wrong(
+        Wrong(
             "answers with grades",
             no_logits,
             "one number for each patient came; five logits are asked for.",
             "leave out the arg max: the report needs probabilities.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "it grades well enough, but whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the model in there.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite for everybody: training blew up.",

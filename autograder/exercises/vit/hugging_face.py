@@ -178,101 +178,97 @@ def in_turn(three: Sequence[Tensor]) -> Tensor:
     return torch.stack(tuple(three), dim=1).flatten(0, 1)
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 LAYOUT = "one below the other: query's rows, then key's, then value's."
 
 WRONG = (
-    _wrong(
+    Wrong(
         "takes keys before queries",
         habit(order=("key", "query", "value")),
         "qkv holds the keys first; it is query, key, value. (So they stand in the alphabet, but not here.)",
         LAYOUT,
     ),
-    _wrong(
+    Wrong(
         "takes values before keys",
         habit(order=("query", "value", "key")),
         "qkv holds query, value, key; it is query, key, value.",
         LAYOUT,
     ),
-    _wrong(
+    Wrong(
         "takes queries, keys and values as they come",
         habit(as_they_come=True),
         "qkv is put together in the order in which the names come in `state`. Files hold them in alphabetical order: "
         "key, query, value.",
         "ask for the three by name.",
     ),
-    _wrong(
+    Wrong(
         "puts queries, keys and values side by side",
         habit(joined=beside),
         "the three matrices stand side by side, (dim, 3·dim); qkv has 3·dim outputs, (3·dim, dim).",
         LAYOUT,
     ),
-    _wrong(
+    Wrong(
         "takes the rows of queries, keys and values in turn",
         habit(joined=in_turn),
         "qkv's rows are a query's, a key's, a value's, in turn.",
         LAYOUT,
     ),
-    _wrong(
+    Wrong(
         "swaps the two norms",
         habit(inside=swapped("layernorm_before", "layernorm_after")),
         "layernorm_before has become norm2 and layernorm_after norm1.",
         "before what, and after what? Before and after attention.",
     ),
-    _wrong(
+    Wrong(
         "mixes up the two layers called output.dense",
         habit(inside=swapped("attention.output.dense", "output.dense")),
         "attention.output.dense is attention's last layer, attn.proj; output.dense alone is the small network's, "
         "mlp.fc2.",
         "which shapes have they?",
     ),
-    _wrong(
+    Wrong(
         "mixes up the small network's two layers",
         habit(inside=swapped("intermediate.dense", "output.dense")),
         "intermediate.dense is mlp.fc1 and output.dense is mlp.fc2.",
         "which shapes have they?",
     ),
-    _wrong(
+    Wrong(
         "transposes the weights",
         habit(value=for_linear(lambda tensor: tensor.T)),
         "the linear layers' weights are transposed; both sides are PyTorch, (out, in).",
         "nothing needs to be turned.",
     ),
-    _wrong(
+    Wrong(
         "leaves out the biases",
         habit(kinds=("weight",)),
         "the linear layers' biases are lost.",
         "query.bias, key.bias and value.bias are put together too.",
     ),
-    _wrong(
+    Wrong(
         "counts blocks from 1",
         habit(first=1),
         "layer.0 has become blocks.1; both count from 0.",
         "the number stays.",
     ),
-    _wrong(
+    Wrong(
         "drops the class token's position",
         habit(value=for_name("pos_embed", lambda tensor: tensor[:, 1:])),
         "the first row of position_embeddings is left out; it is the class token's, as in pos_embed.",
         "the shapes are the same on both sides.",
     ),
-    _wrong(
+    Wrong(
         "flattens the kernels of the patches",
         habit(value=for_name("patch_embed.proj.weight", lambda tensor: tensor.flatten(1))),
         "patch_embed.proj is a convolution by its shape, (dim, C, size, size), on both sides.",
         "the shapes are the same on both sides.",
     ),
-    _wrong(
+    Wrong(
         "leaves queries, keys and values beside qkv",
         unsplit_left,
         "beside qkv the result still holds queries, keys and values under their old names, and load_state_dict would "
         "refuse them.",
         "only names that VisionTransformer has.",
     ),
-    _wrong(
+    Wrong(
         "empties state",
         emptied,
         "`state` has lost its entries; it belongs to who calls.",

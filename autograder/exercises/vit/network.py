@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -120,212 +119,208 @@ def dropped(case: Case, logits: Tensor) -> Outputs:
         return facts(logits, net.read(tokens), factors, [0.0, RATE])
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 READ = "with a class token: every token through norm, then the first token. Without: the mean, then fc_norm."
 BEGIN = "nn.init.trunc_normal_(weight, std=0.02, a=-0.04, b=0.04)."
 RATES = "block 0 drops nothing, the last block drops with drop_path; the others stand evenly between."
 
 WRONG = (
-    _wrong(
+    Wrong(
         "reads the last token",
         networks.LastToken,
         "the answer is read off the last token, a patch; the class token is the first.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "averages all tokens where there is a class token",
         networks.MeanOfAll,
         "the answer is the mean of all tokens; where there is a class token, it alone is read.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "averages the patches where there is a class token",
         networks.MeanOfPatches,
         "the answer is the mean of the patches' tokens; where there is a class token, it alone is read.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "reads the first patch where there is no class token",
         networks.FirstPatch,
         "without a class token the first token is a patch, the upper left one, and the answer is read off it.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "sums the patches",
         networks.SumOfPatches,
         "without a class token the tokens are summed; it is their mean.",
         "fc_norm hides the difference in scale almost, but not its eps.",
     ),
-    _wrong(
+    Wrong(
         "normalises before the mean",
         networks.NormBeforeTheMean,
         "without a class token each token goes through the norm, and the mean is taken after; it is the mean that "
         "goes through fc_norm.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "leaves out the norm behind the blocks",
         networks.NoNorm,
         "with a class token the blocks' result goes to the head as it is; norm is never used.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "leaves out fc_norm",
         networks.NoFcNorm,
         "without a class token the mean goes to the head as it is; fc_norm is never used.",
         READ,
     ),
-    _wrong(
+    Wrong(
         "leaves eps at PyTorch's 1e-5",
         networks.LargeEps,
         "the last norm's eps is 1e-5, nn.LayerNorm's own; the published weights were trained with 1e-6.",
         "nn.LayerNorm(dim, eps=…).",
     ),
-    _wrong(
+    Wrong(
         "answers in probabilities",
         networks.Probabilities,
         "a softmax follows head; asked are logits.",
         "head's result is the answer.",
     ),
-    _wrong(
+    Wrong(
         "puts the class token at the end",
         networks.TokenAtTheEnd,
         "the class token stands behind the patches, so each token gets its neighbour's position: the first row of "
         "pos_embed is the class token's.",
         "you have add_positions.",
     ),
-    _wrong(
+    Wrong(
         "puts the class token at the end and reads the first token",
         networks.TokenAtTheEndUnread,
         "the class token stands behind the patches, and the answer is read off the first patch.",
         "you have add_positions.",
     ),
-    _wrong(
+    Wrong(
         "adds no positions",
         networks.NoPositions,
         "pos_embed is never added: to attention the patches are a heap, in no order.",
         "you have add_positions.",
     ),
-    _wrong(
+    Wrong(
         "adds no position to the class token",
         networks.NoPositionForTheToken,
         "the positions are added before the class token is put in front, so it gets none; it has one, the first row.",
         "you have add_positions.",
     ),
-    _wrong(
+    Wrong(
         "gives the patches positions from the class token's on",
         networks.PositionsOfOthers,
         "the first patch gets the first row of pos_embed, which is the class token's.",
         "you have add_positions.",
     ),
-    _wrong(
+    Wrong(
         "cuts the positions for images of another size",
         networks.CutPositions,
         "an image of another size gets the first rows of pos_embed, which lie elsewhere in the picture that was "
         "learned.",
         "you have interpolate_pos_embed.",
     ),
-    _wrong(
+    Wrong(
         "turns the grid of positions",
         networks.GridTurned,
         "for images of another size the grid is asked for with columns before rows.",
         "(H / patch_size, W / patch_size): rows first.",
     ),
-    _wrong(
+    Wrong(
         "uses one block several times",
         networks.OneBlockOften,
         "all blocks are the same one, with one set of weights.",
         "[block] * depth repeats one object; each block is made anew.",
     ),
-    _wrong(
+    Wrong(
         "skips the last block",
         networks.LastBlockMissing,
         "the last block is made but not used.",
         "how often does your loop run?",
     ),
-    _wrong(
+    Wrong(
         "runs the blocks from the last to the first",
         networks.Backwards,
         "the blocks run in reverse order.",
         "nn.Sequential runs its parts in order.",
     ),
-    _wrong(
+    Wrong(
         "never drops a branch",
         networks.NeverDrops,
         "drop_path is not handed on: in training every branch is always there.",
         RATES,
     ),
-    _wrong(
+    Wrong(
         "drops equally in all blocks",
         networks.OneRate,
         "every block drops with drop_path; the first blocks should be left in peace, as all others build on them.",
         RATES,
     ),
-    _wrong(
+    Wrong(
         "drops most in the first block",
         networks.RatesFalling,
         "the rates fall from block to block; they rise.",
         RATES,
     ),
-    _wrong(
+    Wrong(
         "divides the rates by depth",
         networks.RatesByDepth,
         "block i drops with drop_path · i / depth, so that the last block never reaches drop_path.",
         RATES,
     ),
-    _wrong(
+    Wrong(
         "drops in the first block already",
         networks.RatesFromOne,
         "block i drops with drop_path · (i + 1) / depth; blocks count from 0.",
         RATES,
     ),
-    _wrong(
+    Wrong(
         "starts from torch's default weights",
         networks.DefaultStart,
         "the linear layers are as nn.Linear makes them; asked is std 0.02.",
         BEGIN,
     ),
-    _wrong(
+    Wrong(
         "doesn't cut the first weights off",
         networks.Uncut,
         "the first weights are normal with std 0.02, but not cut off at two std: a and b of nn.init.trunc_normal_ are "
         "plain numbers, −2 and 2 unless given.",
         "two std are 0.04.",
     ),
-    _wrong(
+    Wrong(
         "starts from uniform weights",
         networks.UniformStart,
         "the first weights are uniform; asked are normal ones.",
         BEGIN,
     ),
-    _wrong(
+    Wrong(
         "starts from positions of 0",
         networks.PositionsFromZero,
         "pos_embed starts at 0; it starts random, as linear layers do.",
         BEGIN,
     ),
-    _wrong(
+    Wrong(
         "starts from positions of std 1",
         networks.LargePositions,
         "pos_embed starts with std 1 and drowns the patches; asked is 0.02.",
         BEGIN,
     ),
-    _wrong(
+    Wrong(
         "leaves the biases random",
         networks.BiasedStart,
         "the linear layers' biases are as nn.Linear makes them; they start at 0.",
         "nn.init.zeros_(layer.bias).",
     ),
-    _wrong(
+    Wrong(
         "starts from a random class token",
         networks.RandomToken,
         "the class token starts random; it starts at 0.",
         "torch.zeros(1, 1, dim).",
     ),
-    _wrong(
+    Wrong(
         "gives its parts other names",
         networks.OtherNames,
         "the network works, but its parts are not called patch_embed, blocks, norm and head, as in timm: published "

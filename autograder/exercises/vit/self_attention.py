@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -173,128 +172,123 @@ class Fused(Oracle):
 
 OtherNames = under_other_names(Oracle, {"qkv": "in_proj", "proj": "out_proj"})
 
-
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 WRONG = (
-    _wrong(
+    Wrong(
         "deals the numbers out to the heads in turn",
         DealtInTurn,
         "the heads take numbers in turn; each takes a block of neighbours.",
         "you have split_heads.",
     ),
-    _wrong(
+    Wrong(
         "merges the heads by a reshape alone",
         MergedByReshape,
         "the heads are merged in the wrong order: each token gets pieces of several others.",
         "you have merge_heads.",
     ),
-    _wrong(
+    Wrong(
         "takes qkv's outputs head by head",
         HeadByHead,
         "qkv's outputs are read as queries, keys and values of head 0, then of head 1, …; all heads' queries come "
         "first, then all keys, then all values.",
         "which of the two is cut first: the three parts, or the heads?",
     ),
-    _wrong(
+    Wrong(
         "takes qkv's outputs in turn",
         InTurnOfThree,
         "queries, keys and values take qkv's outputs in turn; each takes a block of dim neighbours.",
         "chunk(3, dim=-1).",
     ),
-    _wrong(
+    Wrong(
         "takes keys before queries",
         KeysFirst,
         "the first third of qkv's outputs is used as keys and the second as queries.",
         "queries, keys, values: in this order, as the name says.",
     ),
-    _wrong(
+    Wrong(
         "takes values before keys",
         ValuesSecond,
         "the second third of qkv's outputs is used as values and the last as keys.",
         "queries, keys, values: in this order, as the name says.",
     ),
-    _wrong(
+    Wrong(
         "forgets qkv's bias",
         NoBias,
         "qkv's bias is never added.",
         "calling the layer, self.qkv(x), adds it.",
     ),
-    _wrong(
+    Wrong(
         "scales by the whole width",
         ScaledByAll,
         "the scores are divided by the root of dim; a head's queries have only dim / heads numbers.",
         "what is d inside a head?",
     ),
-    _wrong(
+    Wrong(
         "doesn't scale",
         Unscaled,
         "the scores are not divided by √(dim / heads).",
         "a sum of d random products is about √d large.",
     ),
-    _wrong(
+    Wrong(
         "divides by d",
         ByD,
         "the scores are divided by dim / heads; it is the root of that.",
         "a sum of d random products is about √d large.",
     ),
-    _wrong(
+    Wrong(
         "scales by the number of tokens",
         ByTokens,
         "the scores are divided by the root of the number of tokens; d is how many numbers a head's query has.",
         "the last axis of q, after the heads are split.",
     ),
-    _wrong(
+    Wrong(
         "takes the softmax over the queries",
         OverQueries,
         "the softmax runs over the wrong axis: the weights of one query must add up to 1.",
         "scores are (N, heads, n, n): which of the last two axes are the keys?",
     ),
-    _wrong(
+    Wrong(
         "takes the softmax over the heads",
         OverHeads,
         "the softmax runs over the heads; each head has weights of its own, which add up to 1 for each query.",
         "scores are (N, heads, n, n): which axis are the keys?",
     ),
-    _wrong(
+    Wrong(
         "overflows",
         Overflowing,
         "exp of a large score is ∞, and ∞ / ∞ is NaN.",
         "softmax(-1) takes each row's largest score off first.",
     ),
-    _wrong(
+    Wrong(
         "leaves out proj",
         NoOutput,
         "the merged heads are the answer; proj, which mixes them, comes last.",
         "what happens to self.proj in forward?",
     ),
-    _wrong(
+    Wrong(
         "adds the input",
         WithShortcut,
         "the input is added; the shortcut belongs to the block around this layer.",
         "proj's result is the answer.",
     ),
-    _wrong(
+    Wrong(
         "averages the weights over the heads",
         Averaged,
         "need_weights asks for the weights of each head, (N, heads, n, n).",
         "leave the axis of the heads.",
     ),
-    _wrong(
+    Wrong(
         "gives the scores for weights",
         ScoresShown,
         "with need_weights the scores come back; asked are the weights, behind the softmax.",
         "each row adds up to 1.",
     ),
-    _wrong(
+    Wrong(
         "ignores need_weights",
         NeverShown,
         "with need_weights=True the answer is a pair: output and weights.",
         "return out, weights.",
     ),
-    _wrong(
+    Wrong(
         "gives its parts other names",
         OtherNames,
         "it works, but its parts are not called qkv and proj: published weights come under these names.",

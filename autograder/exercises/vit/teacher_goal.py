@@ -6,7 +6,7 @@ Tried: with the teacher 93 to 94 % are right after 500 steps (five seeds), from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +14,24 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.exercises.resnet.recipe_goal import random_state
 from autograder.exercises.vit._net import Oracle
 from autograder.exercises.vit._students import CLASSES, answers_as_weights_do, is_transformer, teacher
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, draw, mode, new, seed, state
+from autograder.probes.goals import NOT_FINITE, Goal, logits_and_truth, random_state, trained
+from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, state
 
 LABELLED, IMAGES = 50, 1000
-GOAL, NEARLY, CHANCE = 0.88, 0.84, 0.25
+GOAL = Goal(
+    "held-out digits",
+    below=(
+        (0.25, "guesses"),
+        (0.84, "between 25 and 84 % right"),
+        (0.88, "between 84 and 88 % right"),
+    ),
+    passed="at least 88 % right",
+    unanswered="some digits are never answered",
+)
 SURE = 0.3  # the mean probability of the likeliest class, where something has been learned, be it nonsense
 CHECKED = 50  # images on which the answers are worked out anew from the weights
-PASSED = "at least 88 % right"
 
 
 def cases(rng: Rng) -> Iterator[Case]:
@@ -39,9 +47,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield Case(
         "1,000 digits that were held out",
         (
-            seed(start + 1),  # not the training's own: else to seed with that would change nothing
-            new("model", **{name: Ref(name) for name in inputs}),
-            draw("random"),
+            *trained(start, *inputs),
             call("training", "training", target="model", method="__getattribute__"),
             mode("model", "eval"),
             call("logits", Ref("held_out"), target="model"),
@@ -57,12 +63,11 @@ def cases(rng: Rng) -> Iterator[Case]:
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
     """One sentence: which rule is broken; else whether the goal is reached, or how far off the predictions are."""
-    logits, truth = outputs["logits"], case.expect["logits"]
-    if logits.shape != truth.shape:
-        raise ValueError(f"expected logits of shape {tuple(truth.shape)}, got {tuple(logits.shape)}")
-    if not bool(logits.isfinite().all()):
-        return {"held-out digits": "logits that are not finite"}
-    return {"held-out digits": _broken_rule(case, outputs) or _finding(logits, truth.argmax(1))}
+    logits, truth = logits_and_truth(case, outputs)
+    found = GOAL.finding(logits, truth)
+    if found != NOT_FINITE:
+        found = _broken_rule(case, outputs) or found
+    return {GOAL.what: f"guesses, and is sure of {_sure_of(logits)}" if found == "guesses" else found}
 
 
 def _broken_rule(case: Case, outputs: Outputs) -> str:
@@ -82,17 +87,8 @@ def _broken_rule(case: Case, outputs: Outputs) -> str:
     return "" if all(random_state(case, outputs).values()) else "torch's random state was moved"
 
 
-def _finding(logits: Tensor, truth: Tensor) -> str:
-    answered = logits.argmax(1)
-    accuracy = float((answered == truth).double().mean())
-    if accuracy >= GOAL:
-        return PASSED
-    if accuracy < CHANCE:
-        sure = float(logits.softmax(1).amax(1).mean())
-        return "guesses, and is sure of them" if sure > SURE else "guesses, and is sure of nothing"
-    if len(answered.unique()) < CLASSES:
-        return "some digits are never answered"
-    return "between 84 and 88 % right" if accuracy >= NEARLY else "between 25 and 84 % right"
+def _sure_of(logits: Tensor) -> str:
+    return "them" if float(logits.softmax(1).amax(1).mean()) > SURE else "nothing"
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
@@ -206,24 +202,20 @@ def overflowing(images: Tensor, labels: Tensor, teacher: nn.Module, seed: int = 
     return model
 
 
-def _wrong(name: str, answer: Callable[..., nn.Module], says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 LEARN_FROM_TEACHER = Exercise(
     id="vit.learn_from_teacher",
     cases=cases,
     oracle=untrained,  # its logits give way to what the case expects
     measure=measure,
     wrong=(
-        _wrong(
+        Wrong(
             "trains nothing",
             untrained,
             "the network guesses, and is sure of nothing: all digits are about equally likely to it. Its weights are "
             "those that it started with, or close to them.",
             "does the optimiser hold this model's parameters? Is the loss's gradient taken, the step made?",
         ),
-        _wrong(
+        Wrong(
             "learns labels of other images",
             shuffled,
             "the network guesses, and is sure of its guesses: it has learned something, but not which image belongs to "
@@ -231,66 +223,66 @@ LEARN_FROM_TEACHER = Exercise(
             "is the same order applied to images, labels and the teacher's answers? Does the teacher see the very "
             "images that the student sees?",
         ),
-        _wrong(
+        Wrong(
             "has seen some digits only",
             some_alone,
             "some digits are never answered, as if they had not been among the images.",
             "which images are left when those without a label are dropped, and in which order are they taken?",
         ),
-        _wrong(
+        Wrong(
             "ignores the teacher",
             labels_alone,
             "fewer than 84 % are right. That is what fifty labels give: a vision transformer that nobody helps reads "
             "77 to 82 %.",
             "what could the teacher say about the 950 images without a label? And about images that you bend yourself?",
         ),
-        _wrong(
+        Wrong(
             "is nearly there",
             nearly,
             "nearly there: between 84 and 88 % are right.",
             "train for more steps, on images that are bent anew in each; the positions' start and the warm-up matter.",
         ),
-        _wrong(
+        Wrong(
             "returns the teacher",
             the_teacher,
             "what came back is the teacher itself. It reads well, but the student was to learn.",
             "return the VisionTransformer that you trained.",
         ),
-        _wrong(
+        Wrong(
             "returns another kind of network",
             convolutions,
             "the names and shapes of its weights are not those of part a's VisionTransformer for images of 28 × 28 "
             "with ten classes.",
             "build a VisionTransformer (small_vit() makes one), and return that itself, with nothing wrapped around.",
         ),
-        _wrong(
+        Wrong(
             "lets somebody else answer",
             hidden_teacher,
             "the network has a VisionTransformer's weights, but its answers are not what they give: worked out anew "
             "from the weights, the logits are others.",
             "what does its forward call? It should be part a's, unchanged.",
         ),
-        _wrong(
+        Wrong(
             "leaves the student in training mode",
             in_training_mode,
             "the network came back in training mode. Whoever uses it next would let paths be dropped.",
             "model.eval() before you return it.",
         ),
-        _wrong(
+        Wrong(
             "changes the teacher",
             taught_teacher,
             "the teacher is not as it was: its weights, its running statistics, its mode or a gradient left in it. "
             "Others want to use it too.",
             "ask it under torch.no_grad(), leave its mode alone, and keep its parameters out of the optimiser.",
         ),
-        _wrong(
+        Wrong(
             "moves torch's global random state",
             seeds_for_all,
             "whoever draws random numbers after this training gets others than before it.",
             "with torch.random.fork_rng(devices=[]): seed and make the network in there; draw the rest from a "
             "generator of your own.",
         ),
-        _wrong(
+        Wrong(
             "overflows",
             overflowing,
             "the logits are NaN or infinite: training blew up.",

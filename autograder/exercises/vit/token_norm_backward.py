@@ -9,10 +9,10 @@ from torch import Tensor
 
 from autograder.exercises.forbidden import AUTOGRAD
 from autograder.exercises.resnet._ready_made import NETWORKS, NORMS
+from autograder.exercises.resnet.batch_norm_backward import Gradients, measure, several
 from autograder.exercises.vit.token_norm import EPS, in_library
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Speed, Step, Value, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Speed, Value, Wrong, of_call
 
-Gradients = tuple[Tensor, Tensor, Tensor]
 FLOAT64 = torch.float64
 
 
@@ -86,17 +86,6 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("a token of equal numbers", rng, flat, eps=0.1)
     yield case("not contiguous", rng, 1 + rng.strided(2, 5, 6))
     yield case("float64", rng, 0.5 + 1.5 * rng.normal(3, 4, 10, dtype=FLOAT64))
-
-
-def measure(case: Case, outputs: Outputs) -> Outputs:
-    """The three gradients by name, of every call."""
-    return {name: part for out, gradients in outputs.items() for name, part in named(out, gradients).items()}
-
-
-def named(out: str, gradients: Value) -> Outputs:
-    dx, dweight, dbias = gradients
-    where = "" if out == "out" else f" of {out}"
-    return {f"dx{where}": dx, f"dweight{where}": dweight, f"dbias{where}": dbias}
 
 
 def statistics_fixed(grad_out: Tensor, x: Tensor, weight: Tensor, eps: float = EPS) -> Gradients:
@@ -183,21 +172,6 @@ def eps_forgotten(grad_out: Tensor, x: Tensor, weight: Tensor, eps: float = EPS)
 def reordered(grad_out: Tensor, x: Tensor, weight: Tensor, eps: float = EPS) -> Gradients:
     dx, dweight, dbias = oracle(grad_out, x, weight, eps)
     return dx, dbias, dweight
-
-
-def speed_case(rng: Rng) -> Case:
-    """Several batches, each with gradients of its own."""
-    inputs = {f"{name} {number}": rng.normal(2, 197, 192) for number in range(4) for name in ("grad_out", "x")}
-    weight = rng.uniform(192, low=0.5, high=2.0)
-    steps = tuple(
-        Step(
-            "call",
-            out=f"out {number}",
-            kwargs={"grad_out": Ref(f"grad_out {number}"), "x": Ref(f"x {number}"), "weight": Ref("weight")},
-        )
-        for number in range(4)
-    )
-    return Case("speed", steps, inputs=inputs | {"weight": weight}, terms=2 * 197)
 
 
 TERMS = (
@@ -323,7 +297,13 @@ LAYER_NORM_BACKWARD = Exercise(
     minutes=25,
     may_alias=True,  # of a single vector, dbias is grad_out itself
     forbidden=(*NORMS, *AUTOGRAD, *NETWORKS),
-    speed=Speed(case=speed_case, limit=8.0, gold=2.5, baseline=by_autograd, against="F.layer_norm and autograd"),
+    speed=Speed(
+        case=lambda rng: several(rng, 4, 2, 197, 192, channels=192),
+        limit=8.0,
+        gold=2.5,
+        baseline=by_autograd,
+        against="F.layer_norm and autograd",
+    ),
 )
 
 EXERCISES = (LAYER_NORM_BACKWARD,)
