@@ -1,7 +1,4 @@
-"""The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker.
-
-`goals` helps specs of trainings and isn't imported here: what judges must not lie where answers run.
-"""
+"""The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker."""
 
 from autograder.probes import judging as _judging  # noqa: F401  (registers its probes)
 from autograder.probes import named as _named  # noqa: F401

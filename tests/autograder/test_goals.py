@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.probes.goals import NOT_FINITE, Goal, trained
+from autograder.exercises.goals import NOT_FINITE, Goal, trained
 from autograder.spec import Case, SpecError
 
 GOAL = Goal("examples", below=((0.4, "guesses"), (0.8, "too few")), passed="enough", unanswered="never says one")

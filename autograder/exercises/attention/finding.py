@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import p2v_data
 from autograder.exercises.attention._ready_made import PUZZLES
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.goals import Goal, held_out_case
 from autograder.exercises.lenet.goal import NearestExample, constant
-from autograder.probes.goals import Goal, held_out_case
 from autograder.spec import Case, Exercise, Rng, Wrong
 
 MARKS, SIDE = 4, 16

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
-from autograder.probes.goals import Goal, logits_and_truth
+from autograder.exercises.goals import Goal, logits_and_truth
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, new, seed
 
 CLASSES = 10

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.goals import NOT_FINITE, Goal, share_right, trained
 from autograder.exercises.lenet.goal import NearestExample, overflowing
-from autograder.probes.goals import NOT_FINITE, Goal, share_right, trained
 from autograder.spec import Case, Exercise, Outputs, Rng, Wrong, call, mode
 
 DIGITS = torch.tensor([3, 4, 5, 8, 9])  # those on the cards: the ones that are mixed up most easily

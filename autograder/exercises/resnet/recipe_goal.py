@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.goals import Goal, held_out_case
 from autograder.exercises.lenet.goal import NearestExample, mean_digits, overflowing, untrained
 from autograder.exercises.resnet.crops import READY_MADE
-from autograder.probes.goals import Goal, held_out_case
 from autograder.spec import Case, Exercise, Rng, Wrong
 
 CLASSES, EACH = 10, 10

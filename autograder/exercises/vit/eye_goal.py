@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.goals import logits_and_truth, random_state, trained
 from autograder.exercises.vit._eyes import GRADES, Weighed
-from autograder.probes.goals import logits_and_truth, random_state, trained
 from autograder.spec import Case, Exercise, Outputs, Rng, Wrong, call, mode
 
 GOAL, CHANCE = 0.68, 0.25

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 import p2v_data
 from autograder.exercises.forbidden import DATA, TRAINERS
+from autograder.exercises.goals import NOT_FINITE, Goal, logits_and_truth, random_state, trained
 from autograder.exercises.vit._net import Oracle
 from autograder.exercises.vit._students import CLASSES, answers_as_weights_do, is_transformer, teacher
-from autograder.probes.goals import NOT_FINITE, Goal, logits_and_truth, random_state, trained
 from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, state
 
 LABELLED, IMAGES = 50, 1000

@@ -1,7 +1,4 @@
-"""What trainings have in common, for the specs of goals: the steps that carry one out, and what is said of the outcome.
-
-Not a probe: the processes that answers run in don't load it.
-"""
+"""What trainings have in common, for the specs of goals: the steps that carry one out, and what is said of it."""
 
 from __future__ import annotations
 
