@@ -94,8 +94,7 @@ def init(folder: Path, course_id: str = "p2v") -> tuple[list[Path], list[Path]]:
     if not COURSE_ID.fullmatch(course_id):
         raise ClassroomError(f"course id: expected letters, digits, dots, - and _, got {course_id!r}")
     texts = {CONFIG: SETTINGS.format(course_id=course_id), ".gitignore": IGNORED, "README.md": README}
-    for lesson in lessons():
-        texts |= {f"source/{lesson}/{name}": text for name, text in woven(lesson).items()}
+    texts |= {f"source/{place}": text for place, text in woven(lessons()).items()}
     made, kept = [], []
     folder.mkdir(parents=True, exist_ok=True)
     for name in PRIVATE:
@@ -117,8 +116,8 @@ def lessons() -> list[str]:
     return sorted({path.parent.name for path in home.find_course().glob("[!.]*/*.ipynb")})
 
 
-def woven(lesson: str, pack: Pack | None = None) -> dict[str, str]:
-    """A lesson's notebooks with their solutions, by file name, worth what the pack says.
+def woven(lessons: Iterable[str], pack: Pack | None = None) -> dict[str, str]:
+    """Lessons' notebooks with their solutions, "01_lenet/01_lenet.ipynb", worth what the pack says.
 
     Raises ClassroomError where the answers aren't installed, WeaveError for a lesson that there isn't.
     """
@@ -127,7 +126,7 @@ def woven(lesson: str, pack: Pack | None = None) -> dict[str, str]:
         found: tuple[Exercise, ...] = registry.exercises(module) if module in registry.lessons() else ()
         return [Asked(item.id, (pack or Pack()).points_of(item), item.minutes, item.needs) for item in found]
 
-    return sources(_root(), lesson, asked)
+    return sources(_root(), lessons, asked)
 
 
 def _root() -> Path:
@@ -197,8 +196,8 @@ class Classroom:
     def _refresh(self, lesson: str, pack: Pack) -> list[str]:
         """Writes the notebooks with solutions anew, but for those that somebody has changed."""
         said = []
-        for name, text in woven(lesson, pack).items():
-            path = self.place("source", lesson) / name
+        for name, text in woven([lesson], pack).items():
+            path = self.place("source", lesson) / name.rpartition("/")[2]
             before = path.read_text(encoding="utf-8") if path.is_file() else None
             if before is not None and before != text and not _is_untouched(before):
                 said.append(f"{path} was changed by hand and is taken as it is; delete it to get the course's own")

@@ -56,9 +56,12 @@ def build(
     return changed
 
 
-def sources(root: Path, lesson: str, specs: Specs = registered) -> dict[str, str]:
-    """The notebooks of a lesson ("01_lenet") with their solutions, by file name; writes nothing. Raises WeaveError."""
-    return {item.lesson.notebook.rpartition("/")[2]: item.text for item in _woven(root, [lesson], specs)}
+def sources(root: Path, lessons: Iterable[str], specs: Specs = registered) -> dict[str, str]:
+    """The notebooks of lessons ("01_lenet") with their solutions, "01_lenet/01_lenet.ipynb"; writes nothing.
+
+    Raises WeaveError.
+    """
+    return {item.lesson.notebook: item.text for item in _woven(root, lessons, specs)}
 
 
 def is_stale(root: Path | None = None) -> bool:
