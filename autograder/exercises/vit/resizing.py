@@ -170,6 +170,13 @@ RULES = (
         look="leave align_corners out.",
     ),
     Wrong(
+        "puts corners on corners and leaves out antialias",
+        by(mode="bicubic", align_corners=True),
+        says="align_corners=True lays the centres of the corner places on each other; a patch's place is its middle, "
+        "and the whole grid covers the image. And antialias is left out.",
+        look="leave align_corners out; F.interpolate has an argument for the other.",
+    ),
+    Wrong(
         "leaves out antialias",
         by(mode="bicubic"),
         says="bicubic, but without antialias: where the grid shrinks, places in between are skipped (and where it "
