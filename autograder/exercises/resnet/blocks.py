@@ -164,62 +164,58 @@ class EarlyNeckAddition(Neck):
         return ended
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 def shared(kind: type[Basic | Neck], last: str) -> tuple[Wrong, ...]:
     """What both blocks get wrong in the same way. last: the name of the last norm."""
     return (
-        _wrong(
+        Wrong(
             "leaves the shortcut out",
             twisted(kind, end=plain_end),
             "the input is never added: this is a plain block.",
             "relu(F(x) + x).",
         ),
-        _wrong(
+        Wrong(
             "rectifies before it adds",
             twisted(kind, end=early_activation),
             "the last relu comes before the addition, so a block can only ever add something positive.",
             "first add, then relu.",
         ),
-        _wrong(
+        Wrong(
             "rectifies before and after it adds",
             twisted(kind, end=both_activations),
             f"there is a relu behind {last}, and another behind the addition; the first is too many.",
             "first add, then relu.",
         ),
-        _wrong(
+        Wrong(
             "has no relu at the end",
             twisted(kind, end=no_last_activation),
             "the sum is put out as it is; a relu comes after the addition.",
             "relu(F(x) + x).",
         ),
-        _wrong(
+        Wrong(
             "averages the two ways",
             twisted(kind, end=averaging),
             "the sum is halved.",
             "F(x) + x: with F near 0 the block lets x pass as it is.",
         ),
-        _wrong(
+        Wrong(
             "rectifies the shortcut",
             twisted(kind, carried=rectified_shortcut),
             "there is a relu on the shortcut, behind downsample.",
             "a 1×1 convolution and a norm, nothing else.",
         ),
-        _wrong(
+        Wrong(
             "leaves out the shortcut's norm",
             twisted(kind, carried=bare_shortcut),
             "downsample's norm is made but not used.",
             "identity = self.downsample(x), the whole Sequential.",
         ),
-        _wrong(
+        Wrong(
             "gives its parts other names",
             under_other_names(kind),
             "the block works, but its parts are not called as in the table: published weights come under these names.",
             f"the first column of the contract: conv1, bn1, … {last}, downsample.",
         ),
-        _wrong(
+        Wrong(
             "averages neighbours on the shortcut",
             twisted(kind, carried=pooled_shortcut),
             "the shortcut averages windows of 2×2; a 1×1 convolution with stride 2 looks at one pixel of four.",
@@ -240,19 +236,19 @@ BASIC_BLOCK = Exercise(
     measure=measure,
     wrong=(
         *shared(Basic, "bn2"),
-        _wrong(
+        Wrong(
             "has no relu between the convolutions",
             NoInnerActivation,
             "nothing stands between bn1 and conv2, so the two convolutions are as good as one.",
             "a relu behind bn1.",
         ),
-        _wrong(
+        Wrong(
             "has the stride at the second convolution",
             LateStride,
             "conv2 has the stride; it belongs to conv1, so that conv2 works on the small maps.",
             "half the sides, a quarter of the work.",
         ),
-        _wrong(
+        Wrong(
             "adds before the second norm",
             EarlyAddition,
             "the input is added in front of bn2, so the norm squeezes the shortcut too.",
@@ -279,32 +275,32 @@ BOTTLENECK = Exercise(
     measure=measure,
     wrong=(
         *shared(Neck, "bn3"),
-        _wrong(
+        Wrong(
             "has the stride at the first convolution",
             StrideFirst,
             "conv1 has the stride, as in the paper; then three pixels of four are never looked at. Here (as in "
             "torchvision's weights) conv2 has it.",
             "a 1×1 kernel with stride 2 skips pixels, a 3×3 kernel with stride 2 doesn't.",
         ),
-        _wrong(
+        Wrong(
             "has the stride at the last convolution",
             StrideLast,
             "conv3 has the stride; it belongs to conv2.",
             "a 1×1 kernel with stride 2 skips pixels, a 3×3 kernel with stride 2 doesn't.",
         ),
-        _wrong(
+        Wrong(
             "has no relu behind the first norm",
             NoFirstActivation,
             "nothing stands between bn1 and conv2.",
             "a relu behind bn1 and behind bn2.",
         ),
-        _wrong(
+        Wrong(
             "has no relu behind the second norm",
             NoSecondActivation,
             "nothing stands between bn2 and conv3.",
             "a relu behind bn1 and behind bn2.",
         ),
-        _wrong(
+        Wrong(
             "adds before the last norm",
             EarlyNeckAddition,
             "the input is added in front of bn3, so the norm squeezes the shortcut too.",

@@ -199,127 +199,123 @@ def in_eval_mode(back: bool) -> Answer:
     return answer
 
 
-def _wrong(name: str, answer: Answer, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 WRONG = (
-    _wrong(
+    Wrong(
         "leaves out the ReLU",
         cam(rectify=no_relu),
         "places that speak *against* the class are kept, as small values instead of none.",
         "only what speaks for the class: ReLU of the sum.",
     ),
-    _wrong(
+    Wrong(
         "applies ReLU to the gradient",
         cam(weighing=lambda a, g: pooled(a, g.relu())),
         "negative gradients are dropped before the mean over places; only the sum over channels is rectified.",
         "one ReLU, at the end.",
     ),
-    _wrong(
+    Wrong(
         "multiplies place by place",
         cam(weighing=lambda a, g: a * g),
         "gradient and activation are multiplied at each place; a channel's weight is the *mean* of its gradient over "
         "all places.",
         "mean over (2, 3), keepdim.",
     ),
-    _wrong(
+    Wrong(
         "ignores the gradient",
         cam(weighing=lambda a, g: a),
         "the channels are summed without weights, so the map is the same for every class.",
         "αₖ times Aₖ.",
     ),
-    _wrong(
+    Wrong(
         "takes the size of the gradient",
         cam(weighing=lambda a, g: pooled(a, g.abs())),
         "weights are absolute values, so channels that speak against the class count as if they spoke for it.",
         "the gradient keeps its sign.",
     ),
-    _wrong(
+    Wrong(
         "shows the gradient alone",
         cam(weighing=lambda a, g: g),
         "this is the gradient; it has to be weighed against what the layer answered.",
         "αₖ times Aₖ.",
     ),
-    _wrong(
+    Wrong(
         "differentiates the probability",
         cam(spoken=lambda logits, wanted: chosen(logits.softmax(1), wanted)),
         "the gradient is that of the class's probability, in which all other logits take part; the logit is asked for.",
         "no softmax.",
     ),
-    _wrong(
+    Wrong(
         "differentiates all logits",
         cam(spoken=lambda logits, wanted: logits.sum()),
         "all classes' logits are summed, so the map doesn't depend on the class.",
         "gather picks one logit for each image.",
     ),
-    _wrong(
+    Wrong(
         "ignores the classes asked for",
         cam(wanted=predicted_always),
         "the map is always that of the predicted class.",
         "argmax only where `classes` is None.",
     ),
-    _wrong(
+    Wrong(
         "takes the first image's class for all",
         cam(wanted=first_row_class),
         "every image is explained for the first one's class.",
         "logits[i, classes[i]] for each i.",
     ),
-    _wrong(
+    Wrong(
         "scales the batch as a whole",
         cam(scale=whole_batch),
         "smallest and largest value are taken over the batch; each image has its own.",
         "amin and amax over the last two axes.",
     ),
-    _wrong(
+    Wrong(
         "divides by the largest value only",
         cam(scale=over_largest),
         "the smallest value isn't brought to 0.",
         "(map − low) / (high − low).",
     ),
-    _wrong(
+    Wrong(
         "leaves the values as they are",
         cam(scale=lambda maps: maps),
         "the map isn't scaled to 0 … 1.",
         "(map − low) / (high − low).",
     ),
-    _wrong(
+    Wrong(
         "divides 0 by 0 where nothing speaks for the class",
         cam(scale=nan_where_flat),
         "a map that is 0 everywhere becomes NaN.",
         "torch.where(high > low, …, 0).",
     ),
-    _wrong(
+    Wrong(
         "enlarges by repeating pixels",
         cam(resize=lambda maps, size: enlarged(maps, size, mode="nearest")),
         "the map is brought to the image's size by the nearest pixel; bilinear is asked for.",
         "F.interpolate has a mode.",
     ),
-    _wrong(
+    Wrong(
         "aligns the corners",
         cam(resize=lambda maps, size: enlarged(maps, size, mode="bilinear", align_corners=True)),
         "the corner pixels' centres are put on top of each other; pixels have a size, and it is the borders that meet.",
         "align_corners=False.",
     ),
-    _wrong(
+    Wrong(
         "switches to eval mode",
         in_eval_mode(back=False),
         "the model is put into eval mode, and left there: a training that goes on afterwards goes on wrongly.",
         "no eval() in here: the caller decides on the mode.",
     ),
-    _wrong(
+    Wrong(
         "explains the model in eval mode",
         in_eval_mode(back=True),
         "a model in train mode is explained as it would answer in eval mode.",
         "no eval() in here: the caller decides on the mode.",
     ),
-    _wrong(
+    Wrong(
         "leaves its hook behind",
         leaves_hook,
         "the maps are right, but the hook stays on the layer and goes on collecting.",
         "register_forward_hook returns a handle; handle.remove() in a `finally`.",
     ),
-    _wrong(
+    Wrong(
         "fills the parameters' gradients",
         leaves_gradients,
         "the maps are right, but backward() has added to every parameter's .grad, and the next step would follow it.",

@@ -200,10 +200,6 @@ def leaves_hooks(model: nn.Module, x: Tensor, y: Tensor) -> Lengths:
     return lengths(model, x, y)
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 ASK_AUTOGRAD = "torch.autograd.grad(loss, weights) answers the gradients themselves and leaves .grad alone."
 
 GRADIENT_NORMS = Exercise(
@@ -211,87 +207,87 @@ GRADIENT_NORMS = Exercise(
     cases=cases,
     oracle=oracle,
     wrong=(
-        _wrong(
+        Wrong(
             "takes the largest value",
             with_measure(largest),
             "each number is the gradient's largest value; asked is its length.",
             "√Σ g².",
         ),
-        _wrong(
+        Wrong(
             "adds up absolute values",
             with_measure(total),
             "each number is the sum of absolute values; asked is the length.",
             "√Σ g².",
         ),
-        _wrong("forgets the root", with_measure(squared), "these are squared lengths.", "√Σ g²."),
-        _wrong(
+        Wrong("forgets the root", with_measure(squared), "these are squared lengths.", "√Σ g²."),
+        Wrong(
             "averages the squares",
             with_measure(averaged),
             "the squares are averaged where they should be added up.",
             "√Σ g²: the length of the gradient as one long vector.",
         ),
-        _wrong(
+        Wrong(
             "measures the weights",
             with_measure(of_weight),
             "these are the lengths of the weights, not of their gradients.",
             "autograd answers one gradient for each weight.",
         ),
-        _wrong(
+        Wrong(
             "divides by the weight's length",
             with_measure(relative),
             "each length is divided by the weight's own.",
             "√Σ g², and nothing else.",
         ),
-        _wrong(
+        Wrong(
             "adds up the batch's losses",
             summed_loss,
             "the loss is summed over the batch; cross-entropy is the mean.",
             "F.cross_entropy(model(x), y).",
         ),
-        _wrong(
+        Wrong(
             "lists them as they were made",
             as_made,
             "the convolutions stand in the order in which __init__ made them; asked is the order in which they run.",
             "a forward hook is called when its layer runs.",
         ),
-        _wrong(
+        Wrong(
             "lists them back to front",
             back_to_front,
             "the list begins with the last convolution.",
             "the order of the forward pass, not of the backward pass.",
         ),
-        _wrong(
+        Wrong(
             "leaves its gradients behind",
             adds_to_grad,
             "backward() adds to .grad, and the sum stays there (and is measured, if something was there before).",
             ASK_AUTOGRAD,
         ),
-        _wrong(
+        Wrong(
             "overwrites .grad",
             overwrites_grad,
             "what lay in .grad is gone, and the new gradients lie there.",
             ASK_AUTOGRAD,
         ),
-        _wrong("empties .grad", empties_grad, "what lay in .grad is gone.", ASK_AUTOGRAD),
-        _wrong(
+        Wrong("empties .grad", empties_grad, "what lay in .grad is gone.", ASK_AUTOGRAD),
+        Wrong(
             "shortens the names",
             short_names,
             "the names lack the modules around the layer: conv1 instead of layer1.0.conv1.",
             "model.named_modules() gives the whole path.",
         ),
-        _wrong(
+        Wrong(
             "names the weights",
             parameter_names,
             "the names are those of the weights; asked are those of the layers, without .weight.",
             "model.named_modules() gives them.",
         ),
-        _wrong(
+        Wrong(
             "leaves the model in eval mode",
             evaluates,
             "the lengths are right, but the model is in eval mode afterwards.",
             "the mode is the caller's: leave it.",
         ),
-        _wrong(
+        Wrong(
             "leaves its hooks on",
             leaves_hooks,
             "the lengths are right, but hooks are left on the model.",

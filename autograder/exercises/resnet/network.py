@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -109,88 +108,84 @@ TOLERANCE = Tolerance(
 )  # twice, since the oracle's statistics are drawn as well
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 BEGIN = "nn.init.kaiming_normal_(weight, mode='fan_out', nonlinearity='relu') on each convolution."
 
 WRONG = (
-    _wrong(
+    Wrong(
         "pools small images too",
         networks.PoolsSmallImages,
         "with small_images there is still a pool behind the stem.",
         "nn.Identity() in its place: 32×32 is small enough already.",
     ),
-    _wrong("never pools", networks.NeverPools, "the pool behind the stem is missing.", "3×3, stride 2, padding 1."),
-    _wrong(
+    Wrong("never pools", networks.NeverPools, "the pool behind the stem is missing.", "3×3, stride 2, padding 1."),
+    Wrong(
         "pools without padding",
         networks.PoolsTight,
         "the first pool has no padding, so maps are one pixel smaller than they should be.",
         "3×3, stride 2, padding 1.",
     ),
-    _wrong(
+    Wrong(
         "averages in the first pool",
         networks.AveragesEarly,
         "the first pool averages; it takes the largest.",
         "MaxPool2d.",
     ),
-    _wrong("has no relu in the stem", networks.LinearStem, "no relu behind bn1.", "conv1, bn1, relu, maxpool."),
-    _wrong("has no norm in the stem", networks.BareStem, "bn1 is made but not used.", "conv1, bn1, relu, maxpool."),
-    _wrong(
+    Wrong("has no relu in the stem", networks.LinearStem, "no relu behind bn1.", "conv1, bn1, relu, maxpool."),
+    Wrong("has no norm in the stem", networks.BareStem, "bn1 is made but not used.", "conv1, bn1, relu, maxpool."),
+    Wrong(
         "has a stride in the small stem",
         networks.SlowStem,
         "the stem for small images has stride 2; it has stride 1.",
         "3×3, stride 1, padding 1.",
     ),
-    _wrong(
+    Wrong(
         "takes the largest at the end",
         networks.MaximumAtTheEnd,
         "each map ends as its largest value; it is the mean of all places.",
         "maps.mean((2, 3)), or AdaptiveAvgPool2d(1).",
     ),
-    _wrong(
+    Wrong(
         "sums at the end",
         networks.SumAtTheEnd,
         "each map ends as its sum; it is the mean of all places.",
         "with sums, larger images would give larger logits.",
     ),
-    _wrong(
+    Wrong(
         "keeps one place at the end",
         networks.MiddleAtTheEnd,
         "each map ends as its first pixel; it is the mean of all places.",
         "maps.mean((2, 3)), or AdaptiveAvgPool2d(1).",
     ),
-    _wrong(
+    Wrong(
         "answers in probabilities",
         networks.Probabilities,
         "a softmax follows fc; asked are logits.",
         "the last layer's outputs are the answer.",
     ),
-    _wrong(
+    Wrong(
         "adds nothing", networks.Plain, "no block adds its input: a plain network.", "BasicBlock and Bottleneck do it."
     ),
-    _wrong(
+    Wrong(
         "gives its parts other names",
         networks.OtherNames,
         "the network works, but its parts are not called conv1, …, layer1.0.conv1, … as in torchvision: published "
         "weights come under these names.",
         "the first column of the tables here, in BasicBlock and in Bottleneck; layer1 … layer4 are Sequentials.",
     ),
-    _wrong(
+    Wrong(
         "has the bottlenecks' stride too early",
         networks.EarlyStride,
         "in the bottlenecks conv1 has the stride; conv2 has it.",
         "your own Bottleneck does it right.",
     ),
-    _wrong(
+    Wrong(
         "starts from torch's default weights",
         networks.DefaultStart,
         "kernels are as nn.Conv2d makes them, far smaller than He's; asked is std √(2 / fan_out).",
         BEGIN,
     ),
-    _wrong("starts from fan_in", networks.FanIn, "the kernels' std is √(2 / fan_in); asked is fan_out.", BEGIN),
-    _wrong(
+    Wrong("starts from fan_in", networks.FanIn, "the kernels' std is √(2 / fan_in); asked is fan_out.", BEGIN),
+    Wrong(
         "starts from uniform weights",
         networks.UniformStart,
         "the kernels' width is right, but they are uniform; asked are normal ones.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -241,79 +240,75 @@ class StartsAtZero(Oracle):
         self.running_var.zero_()
 
 
-def _wrong(name: str, answer: Any, says: str, look: str) -> Wrong:
-    return Wrong(name, answer, says=says, look=look)
-
-
 WRONG = (
-    _wrong(
+    Wrong(
         "takes momentum the other way round",
         MomentumReversed,
         "the running statistics keep the share momentum and take 1 − momentum from the batch; it is the reverse.",
         "momentum 0.1 means slow: nine tenths of the old value stay.",
     ),
-    _wrong(
+    Wrong(
         "remembers the biased variance",
         BiasedMemory,
         "the running variance takes in the variance divided by m; there it should be divided by m − 1.",
         "it is meant for other images, so it is an estimate: unbiased. The output's own variance is not.",
     ),
-    _wrong(
+    Wrong(
         "normalises by the unbiased variance",
         UnbiasedOutput,
         "in training the batch is divided by the root of the variance over m − 1; it should be over m.",
         "torch's var and std have correction=1 unless told otherwise.",
     ),
-    _wrong(
+    Wrong(
         "never updates the running statistics",
         Forgetful,
         "running_mean, running_var and num_batches_tracked stay as they were in training.",
         "buffers are changed in place, or assigned to self. A local name is forgotten at the end of forward.",
     ),
-    _wrong(
+    Wrong(
         "updates the running statistics in evaluation too",
         AlwaysLearning,
         "a batch in evaluation mode moves the running statistics; nothing may change there.",
         "self.training tells the mode.",
     ),
-    _wrong(
+    Wrong(
         "normalises by the batch in evaluation too",
         AlwaysOwn,
         "in evaluation the batch's own statistics are used, so an image's answer depends on its neighbours.",
         "self.training tells the mode.",
     ),
-    _wrong(
+    Wrong(
         "normalises by the running statistics in training",
         AlwaysRunning,
         "in training the running statistics are used; there the batch goes by its own.",
         "the running ones are for evaluation.",
     ),
-    _wrong(
+    Wrong(
         "doesn't count the batches",
         NotCounting,
         "num_batches_tracked stays as it was.",
         "one more for each batch in training mode.",
     ),
-    _wrong(
+    Wrong(
         "lets no gradient through the statistics",
         Detached,
         "the values are right, but mean and variance are cut off from the gradient (detach, .data or no_grad).",
         "only the running statistics are updated under no_grad.",
     ),
-    _wrong(
+    Wrong(
         "keeps the graph of every batch",
         KeepsTheGraph,
         "the values are right, but gradients flow into the running statistics: every batch that ever came is kept in "
         "memory, and the layer can't be copied.",
         "update them under torch.no_grad(), or from mean.detach().",
     ),
-    _wrong(
+    Wrong(
         "takes each image by itself",
         EachImage,
         "mean and variance are taken over each image alone (that is instance norm); they go over the batch too.",
         "the axes are 0, 2 and 3.",
     ),
-    _wrong(
+    Wrong(
         "starts from a running variance of 0",
         StartsAtZero,
         "a new layer's running variance is 0; it starts at 1.",
