@@ -1,0 +1,4 @@
+"""Specs of lesson 05."""
+
+NUMBER = 5
+ORDER: tuple[str, ...] = ()  # as in the notebooks: an answer may borrow what comes before it
