@@ -9,6 +9,7 @@ from p2v_data.eyes import EyeDataset, EyeSplit, Feature, eyes
 from p2v_data.fashion import fashion
 from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
+from p2v_data.mask_folders import Cut, Layout, folder_of_masks
 from p2v_data.masks import MaskDataset, MaskSplit, outlined
 from p2v_data.nuclei import NucleiImage, nuclei, nuclei_image
 from p2v_data.photographs import photograph, photograph_provenance, photographs
@@ -21,6 +22,7 @@ from p2v_data.vessels import vessels
 
 __all__ = [
     "CatalogueRow",
+    "Cut",
     "DataDamagedError",
     "DataMissingError",
     "DeviceError",
@@ -29,6 +31,7 @@ __all__ = [
     "Feature",
     "FetchError",
     "ImageDataset",
+    "Layout",
     "MaskDataset",
     "MaskSplit",
     "NucleiImage",
@@ -46,6 +49,7 @@ __all__ = [
     "fashion",
     "fetch",
     "flowers",
+    "folder_of_masks",
     "marked_digits",
     "nuclei",
     "nuclei_image",

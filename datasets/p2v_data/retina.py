@@ -59,7 +59,7 @@ def paint_retina(side: int, random: Generator) -> Retina:
     veins, arteries = (_grown(eye, random, vein=vein) for vein in (True, False))
     vessels = np.zeros((side, side), bool)
     for tree, colour in ((arteries, ARTERY), (veins, VEIN)):
-        strength = 0.28 + 0.5 * (tree.widths / 3.5).clip(0, 1)
+        strength = 0.34 + 0.46 * (tree.widths / 3.5).clip(0, 1)
         _blend(image, _drawn(tree, side, strength), colour)
         vessels |= _drawn(tree, side) > 0.5
     wide = arteries.widths > 2.6
@@ -199,7 +199,7 @@ def _photographed(image: Float[ndarray, "3 H W"], eye: _Eye, random: Generator) 
     light = light * (1 + 0.06 * clouds(side, 3, random))
     tint = np.exp(0.06 * random.standard_normal((3, 1, 1)))
     seen = blurred(image * light * tint, random.uniform(0.5, 0.9))
-    seen += random.uniform(0.01, 0.022) * random.standard_normal(image.shape, dtype=np.float32)
+    seen += random.uniform(0.007, 0.016) * random.standard_normal(image.shape, dtype=np.float32)
     stop = (eye.radius - np.hypot(rows, columns) * eye.radius).clip(0, 1)
     photograph: Float[ndarray, "3 H W"] = (seen * stop).clip(0, 1).astype(np.float32)
     return photograph
