@@ -175,7 +175,13 @@ def record(settings: argparse.Namespace) -> dict[str, Any]:
     """All losses and seeds."""
     jobs = [(name, seed, settings.steps) for seed in range(settings.seeds) for name in LOOKS]
     with get_context("spawn").Pool(settings.processes) as pool:
-        runs = list(pool.imap_unordered(train, jobs))
+        study = study_of(list(pool.imap_unordered(train, jobs)), settings)
+    RESULT.write_text(json.dumps(study, ensure_ascii=False) + "\n", encoding="utf-8")
+    return study
+
+
+def study_of(runs: list[dict[str, Any]], settings: argparse.Namespace) -> dict[str, Any]:
+    """What is recorded of all runs."""
     one = runs[0]
     about = (
         f"simulated roads, the emptiest tiles of {', '.join(map(str, TILES))}: {one['tiles'][0]} to learn from, "
@@ -184,7 +190,7 @@ def record(settings: argparse.Namespace) -> dict[str, Any]:
         f"depth=3), {settings.steps} steps of 16 tiles, {settings.seeds} seeds; IoU of the pooled pixels; "
         f"torch {torch.__version__} on {processor()}"
     )
-    study = {
+    return {
         "about": about,
         "command": f"python tools/studies/losses.py --seeds {settings.seeds} --steps {settings.steps}",
         "steps": [*range(0, settings.steps, EVERY), settings.steps],
@@ -192,8 +198,6 @@ def record(settings: argparse.Namespace) -> dict[str, Any]:
         "masks": next(run["shown"]["masks"] for run in runs if "shown" in run),
         "arms": summary(runs),
     }
-    RESULT.write_text(json.dumps(study, ensure_ascii=False) + "\n", encoding="utf-8")
-    return study
 
 
 def draw(study: dict[str, Any]) -> None:
@@ -222,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draw", action="store_true", help="only the picture")
     parser.add_argument("--seeds", type=int, default=3, help="starts of each loss")
-    parser.add_argument("--steps", type=int, default=300, help="of each training")
+    parser.add_argument("--steps", type=int, default=240, help="of each training")
     parser.add_argument("--processes", type=int, default=1)
     settings = parser.parse_args()
     draw(json.loads(RESULT.read_text(encoding="utf-8")) if settings.draw else record(settings))
