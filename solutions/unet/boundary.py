@@ -108,10 +108,10 @@ def hausdorff_dt_loss(
     found = likeliest.indices + (1 if classes == 1 else 0)
     predicted = torch.where((likeliest.values > 0.5) & kept, found, nothing)
     fields = [
-        _of_classes(one, classes).abs() ** alpha + _of_classes(other, classes).abs() ** alpha
-        for one, other in zip(parts, predicted, strict=True)
+        sum(_of_classes(part, classes).abs().to(p.dtype) ** alpha for part in both)
+        for both in zip(parts, predicted, strict=True)
     ]
-    errors = (p - truth.to(p.dtype)).square() * torch.stack(fields).to(p.dtype)
+    errors = (p - truth.to(p.dtype)).square() * torch.stack(fields)
     return reduced(foreground(_mean_over_pixels(errors, kept, batch), include_background), reduction)
 
 

@@ -226,8 +226,8 @@ FOCAL_LOSS = Exercise(
         ),
     ),
     hints=(
-        "log_p, kept = pixel_log_p(logits, labels, ignore_index). p is log_p.exp(), and 1 − p is −expm1(log_p), which is "
-        "accurate near 0.",
+        "log_p, kept = pixel_log_p(logits, labels, ignore_index). p is log_p.exp(), and 1 − p is −expm1(log_p), "
+        "which is accurate near 0.",
         "Mind 0^gamma for gamma below 1: its slope is infinite. clamp has gradient 0 below its bound.",
         "The mean is over the kept pixels: `over_kept`.",
     ),
