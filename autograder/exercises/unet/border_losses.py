@@ -181,13 +181,11 @@ BOUNDARY_LOSS = Exercise(
         *(Wrong(name, of_border(**change), says, look) for name, change, says, look in POOLING),
     ),
     hints=(
-        "φ comes from the labels: `class_distances` of each sample. Give ignored pixels a number that is no class.",
-        "(p · φ · kept).flatten(2).sum(2) divided by how many pixels are kept, at least 1; with batch both are summed "
-        "over the samples first.",
-        "With one channel the class is label 1: class_distances(labels, 2)[1:].",
+        "p, parts, kept = _parts(…); φ is _of_classes(sample, K) for each sample of parts, stacked.",
+        "_mean_over_pixels(p · φ, kept, batch), then `foreground`, then `reduced`.",
     ),
-    points=3,
-    minutes=20,
+    points=2,
+    minutes=12,
     needs=("unet.signed_distance",),
     forbidden=READY,
 )
@@ -310,12 +308,12 @@ HAUSDORFF_DT_LOSS = Exercise(
     ),
     hints=(
         "As boundary_loss, with (p − t)² in place of p, and with two fields of distances, whose sign doesn't matter.",
-        "Which class is predicted: p.max(1) gives values and indices; where the value isn't above ½, or the pixel is "
-        "ignored, a number that is no class. Then class_distances(…).abs() ** alpha.",
-        "With one channel: (p > ½) is label 1, all else 0.",
+        "Which class is predicted: p.detach().max(1) gives values and indices; where the value isn't above ½, or the "
+        "pixel is ignored, a number that is no class. With one channel (p > ½) is label 1, all else 0.",
+        "_of_classes(one sample of it, K).abs() ** alpha, for the predicted and for the true parts.",
     ),
     points=3,
-    minutes=20,
+    minutes=15,
     needs=("unet.boundary_loss",),
     forbidden=READY,
 )
