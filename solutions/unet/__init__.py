@@ -14,7 +14,7 @@ from solutions.unet.gates import (
     up_block,
 )
 from solutions.unet.net import UNet, UpStep
-from solutions.unet.sampling import conv_transpose2d
+from solutions.unet.sampling import conv_transpose2d, upsample_bilinear
 from solutions.unet.training import pixel_loss, train_segmenter
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "pixel_loss",
     "train_segmenter",
     "up_block",
+    "upsample_bilinear",
 ]
