@@ -5,4 +5,8 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "conv_transpose2d",
     "upsample_bilinear",
     "fit_to",
+    "DoubleConv",
+    "UNet",
+    "AttentionGate",
+    "AttentionUNet",
 )
