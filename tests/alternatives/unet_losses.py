@@ -1,11 +1,7 @@
 """Right answers of notebook 05c that look different from the reference."""
 
-import math
-
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 
 # --- counting --------------------------------------------------------------------------------------------------------
 
