@@ -34,16 +34,24 @@ def losses() -> Iterator[Pair]:
 def _loss(ours: str, theirs: str) -> tuple[Answer, Answer, Inputs]:
     from monai import losses as monai_losses  # kept out of the way of those who don't measure
 
-    options: dict[str, Any] = {"to_onehot_y": True, "include_background": True}
-    options["use_softmax" if theirs == "FocalLoss" else "softmax"] = True
-    mine, peer = reference("unet", ours), getattr(monai_losses, theirs)(**options)
-    logits = 4 * _blobs(0)
     labels = _blobs(1).argmax(1)
-    return partial(_of_labels, mine, labels), partial(_of_labels, peer, labels[:, None]), (logits,)
+    mine, scale = partial(_of_labels, reference("unet", ours), labels), 1
+    options: dict[str, Any] = {"to_onehot_y": True, "include_background": True, "softmax": True}
+    if theirs == "FocalLoss":  # whose mean divides by the classes too
+        options = {"to_onehot_y": True, "use_softmax": True}
+        scale = CLASSES
+    elif theirs == "DiceFocalLoss":
+        mine = partial(mine, focal_weight=1 / CLASSES)
+    elif theirs == "GeneralizedDiceLoss":  # whose weights aren't scaled, so that its smooth means something else
+        options |= {"smooth_nr": 0.0, "smooth_dr": 0.0}
+    peer = partial(_of_labels, getattr(monai_losses, theirs)(**options), labels[:, None], scale=scale)
+    return mine, peer, (4 * _blobs(0),)
 
 
-def _of_labels(loss: Callable[[Tensor, Tensor], Tensor], labels: Tensor, logits: Tensor) -> Tensor:
-    return loss(logits, labels)
+def _of_labels(
+    loss: Callable[..., Tensor], labels: Tensor, logits: Tensor, scale: float = 1.0, **options: float
+) -> Tensor:
+    return scale * loss(logits, labels, **options)
 
 
 def _blobs(seed: int) -> Tensor:
