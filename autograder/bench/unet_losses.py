@@ -23,7 +23,7 @@ def losses() -> Iterator[Pair]:
         ("generalised_dice_loss", "GeneralizedDiceLoss"),
         ("tversky_loss", "TverskyLoss"),
         ("focal_loss", "FocalLoss"),
-        ("dice_focal_loss", "DiceFocalLoss"),
+        ("dice_focal_loss", "DiceLoss + FocalLoss"),
         ("hausdorff_dt_loss", "HausdorffDTLoss"),
     ):
         name = f"{ours}, 2 × {CLASSES} × {SIDE}³, and back"
@@ -32,26 +32,32 @@ def losses() -> Iterator[Pair]:
 
 
 def _loss(ours: str, theirs: str) -> tuple[Answer, Answer, Inputs]:
-    from monai import losses as monai_losses  # kept out of the way of those who don't measure
-
     labels = _blobs(1).argmax(1)
-    mine, scale = partial(_of_labels, reference("unet", ours), labels), 1
-    options: dict[str, Any] = {"to_onehot_y": True, "include_background": True, "softmax": True}
-    if theirs == "FocalLoss":  # whose mean divides by the classes too
-        options = {"to_onehot_y": True, "use_softmax": True}
-        scale = CLASSES
-    elif theirs == "DiceFocalLoss":
-        mine = partial(mine, focal_weight=1 / CLASSES)
-    elif theirs == "GeneralizedDiceLoss":  # whose weights aren't scaled, so that its smooth means something else
+    mine = partial(_of_labels, reference("unet", ours), labels)
+    return mine, partial(_of_labels, _of_monai(theirs), labels[:, None]), (4 * _blobs(0),)
+
+
+def _of_monai(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """MONAI's loss with what ours has by default."""
+    from monai import losses  # kept out of the way of those who don't measure
+
+    options: dict[str, Any] = {"to_onehot_y": True, "softmax": True, "include_background": True}
+    if name == "DiceLoss + FocalLoss":  # its DiceFocalLoss takes sigmoids for the focal part
+        dice, focal = losses.DiceLoss(**options), _of_monai("FocalLoss")
+        return lambda logits, labels: dice(logits, labels) + focal(logits, labels)
+    if name == "FocalLoss":  # whose mean divides by the classes too
+        pixels = losses.FocalLoss(to_onehot_y=True, use_softmax=True)
+        return lambda logits, labels: CLASSES * pixels(logits, labels)
+    if name == "TverskyLoss":
+        options |= {"alpha": 0.3, "beta": 0.7}
+    if name == "GeneralizedDiceLoss":  # whose weights aren't scaled, so that its smooth means something else
         options |= {"smooth_nr": 0.0, "smooth_dr": 0.0}
-    peer = partial(_of_labels, getattr(monai_losses, theirs)(**options), labels[:, None], scale=scale)
-    return mine, peer, (4 * _blobs(0),)
+    peer: Callable[[Tensor, Tensor], Tensor] = getattr(losses, name)(**options)
+    return peer
 
 
-def _of_labels(
-    loss: Callable[..., Tensor], labels: Tensor, logits: Tensor, scale: float = 1.0, **options: float
-) -> Tensor:
-    return scale * loss(logits, labels, **options)
+def _of_labels(loss: Callable[[Tensor, Tensor], Tensor], labels: Tensor, logits: Tensor) -> Tensor:
+    return loss(logits, labels)
 
 
 def _blobs(seed: int) -> Tensor:
