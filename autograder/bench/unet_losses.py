@@ -39,8 +39,9 @@ def _loss(ours: str, theirs: str) -> tuple[Answer, Answer, Inputs]:
 
 def _of_monai(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     """MONAI's loss with what ours has by default."""
-    from monai import losses  # kept out of the way of those who don't measure
+    from monai import losses as monai_losses  # kept out of the way of those who don't measure
 
+    losses: Any = monai_losses
     options: dict[str, Any] = {"to_onehot_y": True, "softmax": True, "include_background": True}
     if name == "DiceLoss + FocalLoss":  # its DiceFocalLoss takes sigmoids for the focal part
         dice, focal = losses.DiceLoss(**options), _of_monai("FocalLoss")
