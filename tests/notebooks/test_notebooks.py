@@ -71,7 +71,7 @@ def test_there_are_notebooks():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("path", "solved"), zip(RELEASED, SOLVED, strict=True), ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "solved"), [*zip(RELEASED, SOLVED, strict=True)], ids=lambda path: path.stem)
 def test_released_notebooks_run_and_then_their_solutions_are_accepted(path, solved, tmp_path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     released = list(notebook.cells)
