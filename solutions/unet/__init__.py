@@ -1,19 +1,27 @@
 """Lesson 05: the U-Net.
 
 Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`.
+Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
 """
 
 from solutions.unet.blocks import DoubleConv, fit_to, norm_layer
-from solutions.unet.gates import (
-    AttentionGate,
-    AttentionUNet,
-    conv_block,
-    from_monai,
-    gate_maps,
-    merge_block,
-    up_block,
-)
+from solutions.unet.boundary import boundary_loss, class_distances, hausdorff_dt_loss, signed_distance
+from solutions.unet.focal import dice_focal_loss, focal_loss, over_kept, pixel_log_p
+from solutions.unet.gates import AttentionGate, AttentionUNet, conv_block, from_monai, gate_maps, merge_block, up_block
+from solutions.unet.mining import hard_pixel_loss
 from solutions.unet.net import UNet, UpStep
+from solutions.unet.overlap import (
+    focal_tversky_loss,
+    foreground,
+    generalised_dice_loss,
+    one_hot,
+    probabilities,
+    reduced,
+    soft_counts,
+    soft_dice_loss,
+    tversky_loss,
+)
+from solutions.unet.robust import generalised_cross_entropy, huber_loss
 from solutions.unet.sampling import conv_transpose2d, upsample_bilinear
 from solutions.unet.training import pixel_loss, train_segmenter
 
@@ -23,15 +31,35 @@ __all__ = [
     "DoubleConv",
     "UNet",
     "UpStep",
+    "boundary_loss",
+    "class_distances",
     "conv_block",
     "conv_transpose2d",
+    "dice_focal_loss",
     "fit_to",
+    "focal_loss",
+    "focal_tversky_loss",
+    "foreground",
     "from_monai",
     "gate_maps",
+    "generalised_cross_entropy",
+    "generalised_dice_loss",
+    "hard_pixel_loss",
+    "hausdorff_dt_loss",
+    "huber_loss",
     "merge_block",
     "norm_layer",
+    "one_hot",
+    "over_kept",
+    "pixel_log_p",
     "pixel_loss",
+    "probabilities",
+    "reduced",
+    "signed_distance",
+    "soft_counts",
+    "soft_dice_loss",
     "train_segmenter",
+    "tversky_loss",
     "up_block",
     "upsample_bilinear",
 ]
