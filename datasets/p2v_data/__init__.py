@@ -9,11 +9,15 @@ from p2v_data.eyes import EyeDataset, EyeSplit, Feature, eyes
 from p2v_data.fashion import fashion
 from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
+from p2v_data.masks import MaskDataset, MaskSplit, outlined
+from p2v_data.nuclei import NucleiImage, nuclei, nuclei_image
 from p2v_data.photographs import photograph, photograph_provenance, photographs
 from p2v_data.pneumonia import pneumonia
 from p2v_data.puzzles import marked_digits, pointed_digits
 from p2v_data.recorded import recorded
+from p2v_data.roads import roads
 from p2v_data.store import CatalogueRow, catalogue, data_folder, fetch
+from p2v_data.vessels import vessels
 
 __all__ = [
     "CatalogueRow",
@@ -25,6 +29,9 @@ __all__ = [
     "Feature",
     "FetchError",
     "ImageDataset",
+    "MaskDataset",
+    "MaskSplit",
+    "NucleiImage",
     "Provenance",
     "Split",
     "UserError",
@@ -40,6 +47,9 @@ __all__ = [
     "fetch",
     "flowers",
     "marked_digits",
+    "nuclei",
+    "nuclei_image",
+    "outlined",
     "photograph",
     "photograph_provenance",
     "photographs",
@@ -47,5 +57,7 @@ __all__ = [
     "pointed_digits",
     "read_idx",
     "recorded",
+    "roads",
     "threads",
+    "vessels",
 ]
