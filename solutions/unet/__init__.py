@@ -1,6 +1,6 @@
 """Lesson 05: the U-Net.
 
-Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`.
+Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`, `goals` (of a, c and f).
 Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
 Notebook f: `groups`, `pairs`, `elastic`, `augmenter`, `tiles`, `uncertainty`, `stain`.
 """
@@ -11,6 +11,7 @@ from solutions.unet.boundary import boundary_loss, class_distances, hausdorff_dt
 from solutions.unet.elastic import elastic_deform
 from solutions.unet.focal import dice_focal_loss, focal_loss, over_kept, pixel_log_p
 from solutions.unet.gates import AttentionGate, AttentionUNet, conv_block, from_monai, gate_maps, merge_block, up_block
+from solutions.unet.goals import train_cells, train_roads, train_vessels
 from solutions.unet.groups import group_split
 from solutions.unet.mining import hard_pixel_loss
 from solutions.unet.net import UNet, UpStep
@@ -76,7 +77,10 @@ __all__ = [
     "soft_dice_loss",
     "stain_vectors",
     "tile_and_stitch",
+    "train_cells",
+    "train_roads",
     "train_segmenter",
+    "train_vessels",
     "tversky_loss",
     "unmix_stains",
     "up_block",

@@ -5,6 +5,8 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "conv_transpose2d",
     "upsample_bilinear",
     "fit_to",
+    "train_cells",
+    "train_vessels",
     "group_split",
     "flip_rotate",
     "sample_pair",
@@ -16,4 +18,5 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "unmix_stains",
     "stain_vectors",
     "normalise_stain",
+    "train_roads",
 )

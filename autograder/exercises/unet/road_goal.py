@@ -15,7 +15,7 @@ from autograder.exercises.unet._ready_made import AUGMENTERS, MASKS_OF_THE_COURS
 from autograder.spec import Case, Exercise, Rng, Wrong
 from p2v_data import MaskDataset, MaskSplit
 
-TILES, HELD_OUT = 96, 64
+TILES, HELD_OUT = 160, 96
 GOAL = MaskGoal(
     "held-out land",
     below=(
