@@ -19,4 +19,8 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "stain_vectors",
     "normalise_stain",
     "train_roads",
+    "DoubleConv",
+    "UNet",
+    "AttentionGate",
+    "AttentionUNet",
 )
