@@ -1,6 +1,7 @@
 """Lesson 05: the U-Net.
 
 Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`, `goals` (of a, c and f).
+Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`.
 Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
 Notebook f: `groups`, `pairs`, `elastic`, `augmenter`, `tiles`, `uncertainty`, `stain`.
 """

@@ -107,11 +107,11 @@ def hausdorff_dt_loss(
     nothing = 0 if classes == 1 else classes  # of the background, or of no class
     found = likeliest.indices + (1 if classes == 1 else 0)
     predicted = torch.where((likeliest.values > 0.5) & kept, found, nothing)
-    fields = [
-        _of_classes(one, classes).abs() ** alpha + _of_classes(other, classes).abs() ** alpha
-        for one, other in zip(parts, predicted, strict=True)
-    ]
-    errors = (p - truth.to(p.dtype)).square() * torch.stack(fields).to(p.dtype)
+    true_field, predicted_field = (
+        torch.stack([_of_classes(sample, classes) for sample in both]).to(p.dtype).abs() ** alpha
+        for both in (parts, predicted)
+    )
+    errors = (p - truth.to(p.dtype)).square() * (predicted_field + true_field)
     return reduced(foreground(_mean_over_pixels(errors, kept, batch), include_background), reduction)
 
 

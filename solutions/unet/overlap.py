@@ -26,13 +26,6 @@ def probabilities(logits: Float[Tensor, "N K *spatial"]) -> Float[Tensor, "N K *
     return x.sigmoid() if x.shape[1] == 1 else x.softmax(1)
 
 
-def one_hot(labels: Int[Tensor, "N M"], classes: int, dtype: torch.dtype) -> Float[Tensor, "N classes M"]:
-    """1 where the label is the class, else 0. A label that is none of the classes gets zeros."""
-    names = torch.arange(classes, dtype=dtype, device=labels.device)[:, None]
-    empty = torch.empty(len(labels), classes, labels.shape[1], dtype=dtype, device=labels.device)
-    return torch.eq(labels.to(dtype)[:, None], names, out=empty)  # in one pass, without a tensor of bools between
-
-
 def soft_counts(
     logits: Float[Tensor, "N K *spatial"],
     labels: Int[Tensor, "N *spatial"],
@@ -56,8 +49,10 @@ def soft_counts(
     """
     p = probabilities(logits).flatten(2)
     classes = p.shape[1]
-    truth = one_hot(labels.flatten(1), max(classes, 2), p.dtype)
-    if ignore_index is not None and 0 <= ignore_index < truth.shape[1]:
+    names = torch.arange(max(classes, 2), dtype=p.dtype, device=p.device)[:, None]
+    truth = p.new_empty(len(p), len(names), p.shape[2])
+    torch.eq(labels.flatten(1).to(p.dtype)[:, None], names, out=truth)  # 1 and 0 in one pass, no bools between
+    if ignore_index is not None and 0 <= ignore_index < len(names):
         truth[:, ignore_index] = 0
     confusion = p @ truth.mT  # row: class as predicted, column: class as it is
     hits = confusion.diagonal(offset=int(classes == 1), dim1=1, dim2=2)

@@ -23,4 +23,7 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "UNet",
     "AttentionGate",
     "AttentionUNet",
+    *("soft_counts", "soft_dice_loss", "generalised_dice_loss", "tversky_loss", "focal_tversky_loss"),
+    *("focal_loss", "dice_focal_loss", "signed_distance", "boundary_loss", "hausdorff_dt_loss"),
+    *("huber_loss", "generalised_cross_entropy", "hard_pixel_loss"),
 )
