@@ -188,8 +188,12 @@ AFFINE_PAIR = Exercise(
             "a picture that moves down by one: where does the new pixel p come from, p + 1 or p − 1?",
             shift="back",
         ),
-        _wrong("swaps down and right", "the shift's first number moves to the right; it moves down.",
-               "shifts[:, 0] belongs to rows.", shift="swapped"),
+        _wrong(
+            "swaps down and right",
+            "the shift's first number moves to the right; it moves down.",
+            "shifts[:, 0] belongs to rows.",
+            shift="swapped",
+        ),
         _wrong(
             "shifts first",
             "pictures are shifted before they are turned and enlarged, so that they go another way.",

@@ -244,7 +244,7 @@ SAMPLE_PAIR = Exercise(
             "the labels are right, but they are floats, or int64 whatever came in.",
             "the mask keeps its dtype.",
         ),
-            _wrong(
+        _wrong(
             "cuts the gradient off",
             detached,
             "the values are right, but no gradient reaches the images.",

@@ -50,7 +50,9 @@ def made(
         "mean": lambda: amounts.mean(1),
     }[reach]()
     factor = strengths.double() / far
-    factor = {"each": factor, "both": factor.mean().expand(2), "no": torch.ones_like(factor), "turned": 1 / factor}[scaled]
+    factor = {"each": factor, "both": factor.mean().expand(2), "no": torch.ones_like(factor), "turned": 1 / factor}[
+        scaled
+    ]
     amounts = factor[:, None] * amounts
     new = stains.double() if mixed_with == "target" else own
     out = base ** -((new.flip(1) if swapped else new) @ amounts)

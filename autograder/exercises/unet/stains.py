@@ -188,7 +188,9 @@ def vectors(image: Tensor, faint: float = 0.15, extreme: float = 1.0) -> Tensor:
     return found(image, faint, extreme)
 
 
-def tissue(rng: Rng, values: tuple[tuple[float, float], ...], *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+def tissue(
+    rng: Rng, values: tuple[tuple[float, float], ...], *shape: int, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """A simulated section: two stains, a sixth of it glass, a little noise, and a spot of ink."""
     amounts = rng.uniform(2, *shape, low=0.05, high=1.2)
     amounts[:, : shape[0] // 6] *= 0.05

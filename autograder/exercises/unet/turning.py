@@ -113,7 +113,9 @@ FLIP_ROTATE = Exercise(
             "four of the eight ways have left and right exchanged.",
             mirrors=False,
         ),
-        _wrong("never turns", "pictures are mirrored at most; none is turned.", "number % 4 quarter turns.", turns=False),
+        _wrong(
+            "never turns", "pictures are mirrored at most; none is turned.", "number % 4 quarter turns.", turns=False
+        ),
         _wrong(
             "doesn't undo anything",
             "inverse=True does what inverse=False does.",

@@ -162,7 +162,9 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
     rounded = kept.round().clamp(0, draws)
     part = (rounded / draws)[:, None]
     wanted = part * along[:, None, None] + (1 - part) * without[:, None, None]
-    inner = (part[:, 0] * spread(along[None, :, None])[0] + (1 - part[:, 0]) * spread(without[None, :, None])[0]).double()
+    inner = (
+        part[:, 0] * spread(along[None, :, None])[0] + (1 - part[:, 0]) * spread(without[None, :, None])[0]
+    ).double()
     whole = spread(mean.double())
     facts: Outputs = {"what the model was left as": outputs["left"]}
     facts["the mean is one of whole draws"] = _near(wanted, mean.double())
@@ -259,7 +261,9 @@ MC_DROPOUT = Exercise(
             "first the mean, then its entropy.",
             entropy="mean",
         ),
-        _wrong("counts in bits", "the entropy is in bits; nats are asked for.", "the natural logarithm.", entropy="bits"),
+        _wrong(
+            "counts in bits", "the entropy is in bits; nats are asked for.", "the natural logarithm.", entropy="bits"
+        ),
         _wrong(
             "forgets the background",
             "for one foreground, entropy is −p log p alone; the background, 1 − p, is missing.",
