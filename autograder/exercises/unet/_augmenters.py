@@ -141,7 +141,7 @@ class StrengthlessArrows(Oracle):
 
 class GlobalChance(Oracle):
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
-        return super().draw(count, size, torch.random.default_generator)
+        return super().draw(count, size, torch.default_generator)
 
 
 class DrawsTwice(Oracle):

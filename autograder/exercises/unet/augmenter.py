@@ -75,7 +75,7 @@ def _generator(rng: Rng) -> Probe:
 def _whole(rng: Rng) -> Case:
     """A call, and beside it a draw from an equal generator and what apply makes of it; then a call of another."""
     number = int(rng.integers(0, 10_000, 1))
-    inputs = {name: Probe("generator", {"number": number}) for name in ("one", "two", "three")}
+    inputs: dict[str, Any] = {name: Probe("generator", {"number": number}) for name in ("one", "two", "three")}
     inputs |= {"other": Probe("generator", {"number": number + 1})}
     inputs |= {"images": rng.uniform(3, 1, 6, 6), "masks": labels(rng, 3, 6, 6)}
     both = (Ref("images"), Ref("masks"))
