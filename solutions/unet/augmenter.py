@@ -79,8 +79,8 @@ class PairedAugment:
         numbers = drawn["turns"].tolist()
         images = torch.stack([flip_rotate(image, number) for image, number in zip(images, numbers, strict=True)])
         masks = torch.stack([flip_rotate(mask, number) for mask, number in zip(masks, numbers, strict=True)])
-        moves = (drawn[name].to(images) for name in ("angles", "zooms", "shifts"))
-        images, masks = affine_pair(images, masks, *moves, self.outside)
+        angles, zooms, shifts = (drawn[name].to(images) for name in ("angles", "zooms", "shifts"))
+        images, masks = affine_pair(images, masks, angles, zooms, shifts, self.outside)
         if self.bend:
             images, masks = elastic_deform(images, masks, drawn["field"].to(images), self.outside)
         if self.colour:

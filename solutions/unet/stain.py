@@ -19,7 +19,7 @@ def unmix_stains(image: Float[Tensor, "3 H W"], stains: Float[Tensor, "3 2"]) ->
     Source: Ruifrok and Johnston 2001. Peer: scikit-image's `separate_stains`, with three stains.
     """
     density = -image.flatten(1).clamp(min=1 / 255).log10()
-    amounts = torch.linalg.lstsq(stains, density).solution
+    amounts: Tensor = torch.linalg.lstsq(stains, density).solution
     return amounts.reshape(2, *image.shape[1:])
 
 
@@ -45,7 +45,7 @@ def stain_vectors(image: Float[Tensor, "3 H W"], faint: float = 0.15, extreme: f
     stained = density[:, (density >= faint).all(dim=0)]
     if stained.shape[1] < 2:
         raise ValueError(f"{stained.shape[1]} pixels are stained; is the image glass, or does it run from 0 to 255?")
-    plane = torch.linalg.eigh(stained @ stained.T).eigenvectors[:, [2, 1]]
+    plane: Tensor = torch.linalg.eigh(stained @ stained.T).eigenvectors[:, [2, 1]]
     plane = plane * plane[:, 0].sum().sign()
     across, along = (plane.T @ stained).flip(0)
     ends = torch.quantile(torch.atan2(across, along), stained.new_tensor([extreme, 100 - extreme]) / 100)

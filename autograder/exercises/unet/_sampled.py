@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -17,12 +18,12 @@ FAR = 4  # how many sizes beyond the border a place may lie
 def _extended(size: int, how: Beyond) -> tuple[Tensor, Tensor]:
     """Numbers of pixels far beyond the border on both sides, and which old pixel each of them shows."""
     numbers = torch.arange(-FAR * size, (FAR + 1) * size)
-    shown = {
+    how_to: dict[str, Callable[[int], int]] = {
         "mirrored": lambda i: min(i % max(1, 2 * size - 2), -i % max(1, 2 * size - 2)),
         "doubled": lambda i: min(i % (2 * size), (-i - 1) % (2 * size)),
         "repeated": lambda i: min(max(i, 0), size - 1),
-    }[how]
-    return numbers, torch.tensor([shown(int(i)) for i in numbers])
+    }
+    return numbers, torch.tensor([how_to[how](int(i)) for i in numbers])
 
 
 def _weights(places: Tensor, size: int, beyond: Beyond | None, *, nearest: bool, floored: bool = False) -> Tensor:

@@ -55,10 +55,10 @@ def oracle(
     return pair_at(images, masks, places((images.shape[2], images.shape[3]), angles, zooms, shifts), outside)
 
 
-def drawn_moves(rng: Rng, n: int, size: tuple[int, int], **still: bool) -> dict[str, Tensor]:
+def drawn_moves(rng: Rng, n: int, size: tuple[int, int], **still: bool) -> dict[str, Any]:
     """Moves by which no place lies in the middle between two pixels. `still` names what stays at rest."""
     while True:
-        moves = {
+        moves: dict[str, Any] = {
             "angles": rng.uniform(n, low=-170, high=170) * (not still.get("angles")),
             "zooms": rng.uniform(n, low=0.6, high=1.8) ** (not still.get("zooms")),
             "shifts": rng.uniform(n, 2, low=-1.5, high=1.5) * (not still.get("shifts")),
@@ -79,7 +79,7 @@ def case(rng: Rng, name: str, *shape: int, still: tuple[str, ...] = (), **option
 
 def cases(rng: Rng) -> Iterator[Case]:
     four = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    rest = {"zooms": torch.ones(1), "shifts": torch.zeros(1, 2)}
+    rest: dict[str, Any] = {"zooms": torch.ones(1), "shifts": torch.zeros(1, 2)}
     yield of_call(
         "a quarter turn, by hand",
         images=four.reshape(1, 1, 2, 2),
@@ -98,11 +98,12 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case(rng, "all three", 3, 2, 6, 5)
     yield case(rng, "all three, mirrored beyond the border", 2, 1, 5, 7, outside=None)
     yield case(rng, "an ignored label, a mask of bytes", 2, 1, 5, 4, outside=255, mask_dtype=torch.uint8)
-    still = {"angles": torch.zeros(2), "zooms": torch.ones(2), "shifts": torch.zeros(2, 2)}
+    still: dict[str, Any] = {"angles": torch.zeros(2), "zooms": torch.ones(2), "shifts": torch.zeros(2, 2)}
     yield of_call("nothing moves", images=rng.normal(2, 3, 4, 3), masks=labels(rng, 2, 4, 3), **still, terms=64)
     double = case(rng, "float64, gradients", 2, 1, 4, 5, dtype=torch.float64)
+    given: dict[str, Any] = {key: Ref(key) for key in double.inputs}
     steps = (
-        call("out", **{key: Ref(key) for key in double.inputs}),
+        call("out", **given),
         call("image", 0, target="out", method="__getitem__"),
         backward("image", "images"),
     )
@@ -209,7 +210,7 @@ AFFINE_PAIR = Exercise(
         _wrong("takes degrees for radians", "90 turns by 90 radians.", "torch.deg2rad.", radians=True),
         _wrong(
             "shears pictures that aren't square",
-            "the turn happens on a grid from −1 to 1 on both axes; if height and width differ, circles become ellipses.",
+            "the turn happens on a grid from −1 to 1 on both axes; unless height is width, circles become ellipses.",
             "turn in pixels, and go to −1 … 1 last.",
             squeezed=True,
         ),

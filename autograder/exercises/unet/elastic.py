@@ -79,11 +79,16 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case(rng, "batch of 2, 4 × 3 arrows", (2, 2, 6, 5), (4, 3))
     yield case(rng, "an ignored label, a mask of bytes", (2, 1, 5, 5), (3, 4), outside=255, mask_dtype=torch.uint8)
     yield case(rng, "zeros beyond the border", (1, 3, 4, 7), (2, 3), outside=0)
-    still = {"images": rng.normal(2, 1, 4, 5), "masks": labels(rng, 2, 4, 5), "field": torch.zeros(2, 2, 3, 3)}
+    still: dict[str, Any] = {
+        "images": rng.normal(2, 1, 4, 5),
+        "masks": labels(rng, 2, 4, 5),
+        "field": torch.zeros(2, 2, 3, 3),
+    }
     yield of_call("nothing moves", **still, terms=64)
     double = case(rng, "float64, gradients", (2, 1, 5, 4), (3, 3), dtype=torch.float64)
+    given: dict[str, Any] = {key: Ref(key) for key in double.inputs}
     steps = (
-        call("out", **{key: Ref(key) for key in double.inputs}),
+        call("out", **given),
         call("image", 0, target="out", method="__getitem__"),
         backward("image", "images"),
     )

@@ -41,10 +41,10 @@ def case(
 
 
 def cases(rng: Rng) -> Iterator[Case]:
-    row, marks = torch.tensor([10.0, 20.0, 30.0]).reshape(1, 1, 1, 3), torch.tensor([[[1, 1, 2]]])
+    row, marks = torch.tensor([10.0, 20.0, 30.0]).expand(1, 1, 2, 3).clone(), torch.tensor([[[1, 1, 2], [1, 1, 2]]])
     at = torch.tensor([[[[0.0, 0.25], [0.0, 1.75], [0.0, 2.25]]]])
     yield of_call(
-        "a row of three, by hand",
+        "two equal rows of three, by hand",
         images=row,
         masks=marks,
         at=at,
@@ -192,8 +192,8 @@ SAMPLE_PAIR = Exercise(
         _wrong(
             "mixes up corners and middles",
             corners_mistaken,
-            "−1 and 1 are taken for the middles of the outermost pixels on the way in, and for their outer edges on the "
-            "way out: places are off by up to half a pixel.",
+            "−1 and 1 are taken for the middles of the outermost pixels on the way in, and for their outer edges "
+            "on the way out: places are off by up to half a pixel.",
             "align_corners, and the formula that goes with it.",
         ),
         _wrong(
@@ -252,8 +252,8 @@ SAMPLE_PAIR = Exercise(
         ),
     ),
     hints=(
-        "For F.grid_sample with align_corners=False the place q on an axis of n pixels is (2q + 1) / n − 1; and it wants "
-        "the column first.",
+        "For F.grid_sample with align_corners=False the place q on an axis of n pixels is (2q + 1) / n − 1; and it "
+        "wants the column first.",
         "at.round().long() are the nearest pixels; clamp them to look up, then put `outside` where they were beyond.",
         "Mirror the places themselves first: with last = n − 1, a place q becomes last − |(|q| % (2·last)) − last|.",
     ),

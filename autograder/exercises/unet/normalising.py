@@ -74,8 +74,8 @@ def cases(rng: Rng) -> Iterator[Case]:
         stains=red_and_blue,
         strengths=torch.tensor([2.0, 0.5], dtype=torch.float64),
         expect=dyed(red_and_blue, (torch.tensor([[2.0], [0.5]]) * amounts).reshape(2, 2, 4)),
-        note="half of the pixels hold 1 of the first stain, the others 1 of the second: both 99th percentiles are 1, so "
-        "amounts become 2 and 0.5, and the colours 10 to the power of −(2 · first) and −(0.5 · second)",
+        note="half of the pixels hold 1 of the first stain, the others 1 of the second: both 99th percentiles are 1, "
+        "so amounts become 2 and 0.5, and the colours 10 to the power of −(2 · first) and −(0.5 · second)",
         terms=64,
     )
     target, strengths = two_stains((((0.55, 0.2)), (0.75, 0.85), (0.35, 0.5))), torch.tensor([0.9, 1.3])
@@ -85,7 +85,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield of_call("blue and brown", image=brown, stains=target, strengths=0.5 * strengths, terms=64)
     strong = 3 * strengths
     yield of_call("much stronger", image=tissue(rng, BLUE_AND_PINK, 18, 9), stains=target, strengths=strong, terms=64)
-    double = {"stains": target.double(), "strengths": strengths.double()}
+    double: dict[str, Any] = {"stains": target.double(), "strengths": strengths.double()}
     yield of_call("float64", image=tissue(rng, BLUE_AND_BROWN, 18, 9, dtype=torch.float64), **double, terms=64)
     strided = tissue(rng, BLUE_AND_BROWN, 12, 9).permute(2, 1, 0).contiguous().permute(2, 1, 0)
     yield of_call("not contiguous", image=strided, stains=target, strengths=strengths, terms=64)

@@ -14,12 +14,13 @@ from autograder.spec import Case, Exercise, Rng, Tolerance, Wrong, of_call
 
 STAINERS = (*AUGMENTERS, "torchstain", "staintools", "tiatoolbox", "histomicstk", "sklearn")
 DARKEST = 1 / 255
-Norm = Literal["log10", "log", "light", "bare", "mean", "byte"]
+Rows = tuple[tuple[float, float], ...]
+Scale = Literal["log10", "log", "light", "bare"]
 
 
-def density(image: Tensor, how: Norm = "log10") -> Tensor:
+def density(image: Tensor, how: Scale = "log10") -> Tensor:
     """(3, pixels), in float64, with the habits of mistakes."""
-    seen = image.double().flatten(1)
+    seen: Tensor = image.double().flatten(1)
     if how == "light":
         return 1 - seen
     seen = seen.clamp(min=1e-300 if how == "bare" else DARKEST)
@@ -29,7 +30,8 @@ def density(image: Tensor, how: Norm = "log10") -> Tensor:
 def solved(stains: Tensor, dense: Tensor) -> Tensor:
     """Least squares by the normal equations, in float64."""
     s = stains.double()
-    return torch.linalg.inv(s.T @ s) @ (s.T @ dense)
+    amounts: Tensor = torch.linalg.inv(s.T @ s) @ (s.T @ dense)
+    return amounts
 
 
 def rows(values: Tensor, image: Tensor) -> Tensor:
@@ -47,14 +49,15 @@ BLUE_AND_PINK = ((0.65, 0.07), (0.70, 0.99), (0.29, 0.11))
 BLUE_AND_BROWN = ((0.65, 0.27), (0.70, 0.57), (0.29, 0.78))
 
 
-def two_stains(values: tuple[tuple[float, float], ...], dtype: torch.dtype = torch.float32) -> Tensor:
-    stains = torch.tensor(values, dtype=torch.float64)
-    return (stains / stains.norm(dim=0)).to(dtype)
+def two_stains(values: Rows, dtype: torch.dtype = torch.float32) -> Tensor:
+    stains: Tensor = torch.nn.functional.normalize(torch.tensor(values, dtype=torch.float64), dim=0)
+    return stains.to(dtype)
 
 
 def dyed(stains: Tensor, amounts: Tensor) -> Tensor:
     """The image of these amounts (2, H, W)."""
-    return (10 ** -(stains.double() @ amounts.double().flatten(1))).reshape(3, *amounts.shape[1:]).to(stains.dtype)
+    light: Tensor = 10 ** -(stains.double() @ amounts.double().flatten(1))
+    return light.reshape(3, *amounts.shape[1:]).to(stains.dtype)
 
 
 def unmixing_cases(rng: Rng) -> Iterator[Case]:
@@ -154,7 +157,7 @@ def found(
     faint: float = 0.15,
     extreme: float = 1.0,
     *,
-    how: Norm = "log10",
+    how: Scale = "log10",
     keeps: Literal["all", "any", "everything"] = "all",
     centred: bool = False,
     ends: Literal["percentiles", "outermost", "plane", "shares"] = "percentiles",
@@ -207,8 +210,8 @@ def finding_cases(rng: Rng) -> Iterator[Case]:
         faint=0.0,
         extreme=0.0,
         expect=torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]),
-        note="the densities (1, 0, 0), (1, 0, 1), (0, 0, 2) lie in the plane of red and blue; the outermost directions are "
-        "red alone and blue alone",
+        note="the densities (1, 0, 0), (1, 0, 1), (0, 0, 2) lie in the plane of red and blue; the outermost directions "
+        "are red alone and blue alone",
         scale=4.0,
     )
     pure = rng.uniform(2, 12, 20, low=0.3, high=1.0)
@@ -216,7 +219,7 @@ def finding_cases(rng: Rng) -> Iterator[Case]:
     yield of_call("two pure stains", image=dyed(two_stains(BLUE_AND_PINK), pure), faint=0.02, terms=64, scale=4.0)
     yield of_call("blue and pink, noise", image=tissue(rng, BLUE_AND_PINK, 18, 15), faint=0.1, terms=64, scale=4.0)
     yield of_call("blue and brown, noise", image=tissue(rng, BLUE_AND_BROWN, 18, 15), terms=64, scale=4.0)
-    other = {"faint": 0.08, "extreme": 5.0}
+    other: dict[str, Any] = {"faint": 0.08, "extreme": 5.0}
     yield of_call("other limits", image=tissue(rng, BLUE_AND_PINK, 12, 21), **other, terms=64, scale=4.0)
     double = tissue(rng, BLUE_AND_BROWN, 18, 9, dtype=torch.float64)
     yield of_call("float64", image=double, terms=64, scale=4.0)
@@ -260,7 +263,7 @@ STAIN_VECTORS = Exercise(
         ),
         _finding(
             "subtracts the mean",
-            "the mean was subtracted before the SVD, so that the plane doesn't go through glass, where both amounts are 0.",
+            "the mean was subtracted before the SVD, so that the plane misses glass, where both amounts are 0.",
             "no mean subtracted.",
             centred=True,
         ),
@@ -290,7 +293,7 @@ STAIN_VECTORS = Exercise(
         ),
         _finding(
             "sorts by angle",
-            "the stain with the smaller angle comes first. Angles depend on the sign of a singular vector, which is chance.",
+            "the stain with the smaller angle comes first; but a singular vector's sign, and so the order, is chance.",
             "more red first.",
             first="angle",
         ),
@@ -298,8 +301,8 @@ STAIN_VECTORS = Exercise(
     ),
     hints=(
         "Keep density[:, (density >= faint).all(0)]. torch.linalg.svd(…, full_matrices=False).U[:, :2] is the plane.",
-        "If the first vector's numbers sum to less than 0, turn it round. plane.T @ stained are coordinates, atan2(second, "
-        "first) angles.",
+        "If the first vector's numbers sum to less than 0, turn it round. plane.T @ stained are coordinates, "
+        "atan2(second, first) angles.",
         "torch.quantile(angles, …) twice; plane @ (cos, sin) are the stains; then sort by the first row.",
     ),
     points=4,

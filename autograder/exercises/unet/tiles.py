@@ -92,8 +92,9 @@ def oracle(model: Model, image: Tensor, tile: int, overlap: int, batch: int = 8)
 def case(name: str, weight: Tensor, image: Tensor, *, moody: float = 0.0, note: str = "", **options: Any) -> Case:
     """The result, and how the model was asked."""
     inputs = {"model": Probe("seer", {"weight": weight, "moody": moody}), "image": image, **options}
+    given: dict[str, Any] = {key: Ref(key) for key in inputs}
     steps = (
-        call("out", **{key: Ref(key) for key in inputs}),
+        call("out", **given),
         call("journal", target="model", method="journal"),
     )
     return Case(name, steps, inputs=inputs, note=note, terms=64, scale=4.0)
@@ -109,8 +110,8 @@ def cases(rng: Rng) -> Iterator[Case]:
         moody=1.0,
         tile=4,
         overlap=2,
-        note="tile 1 says 2.5 everywhere, tile 2 says 4.5. Weights 1e-6 1 1 1e-6 each: column 2 is (1·2.5 + 1e-6·4.5) / "
-        "(1 + 1e-6) = 2.500002, column 3 is 4.499998; the first two are 2.5, the last two 4.5",
+        note="tile 1 says 2.5 everywhere, tile 2 says 4.5. Weights 1e-6 1 1 1e-6 each: column 2 is (1·2.5 + 1e-6·4.5) "
+        "/ (1 + 1e-6) = 2.500002, column 3 is 4.499998; the first two are 2.5, the last two 4.5",
     )
     weight = 0.5 * rng.normal(2, 3, 3, 3)
     yield case("tiles that fit", weight, rng.normal(3, 12, 16), moody=3.0, tile=8, overlap=4)

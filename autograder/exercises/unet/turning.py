@@ -137,7 +137,7 @@ FLIP_ROTATE = Exercise(
         Wrong(
             "forces the old shape",
             old_shape,
-            says="after an odd number of quarter turns the values are poured back into the old shape, which tears rows.",
+            says="after an odd number of quarter turns values are poured back into the old shape, which tears rows.",
             look="a quarter turn of 4 × 5 pixels is 5 × 4.",
         ),
     ),

@@ -61,7 +61,7 @@ def made(
         part.training = {"as it was": mode, "eval": False, "train": True}[left]
     to_chances = torch.sigmoid if always_sigmoid else chances
     each = [to_chances(logits) for logits in said]
-    mean = sum(each) / draws if averages == "chances" else to_chances(sum(said) / draws)  # type: ignore[arg-type]
+    mean = sum(each) / draws if averages == "chances" else to_chances(sum(said) / draws)
     assert isinstance(mean, Tensor)
     inner = torch.stack([spread(p) for p in each]).mean(0)
     whole = spread(mean)
@@ -85,8 +85,9 @@ def net(drop: str, share: float, weight: Tensor, bias: Tensor, **options: Any) -
 
 def case(name: str, model: Probe, x: Tensor, *, note: str = "", **options: Any) -> Case:
     inputs = {"model": model, "x": x, **options}
+    given: dict[str, Any] = {key: Ref(key) for key in inputs}
     steps = (
-        call("out", **{key: Ref(key) for key in inputs}),
+        call("out", **given),
         call("left", target="model", method="journal"),
     )
     return Case(name, steps, inputs=inputs, note=note, terms=16, scale=1.0)
@@ -98,7 +99,7 @@ def cases(rng: Rng) -> Iterator[Case]:
         net("dropout", 0.0, torch.tensor([1.0]), torch.zeros(1)),
         torch.full((1, 1, 1, 1), math.log(3)),
         draws=4,
-        note="sigmoid(log 3) = 3/4 in each draw; entropy −¾ log ¾ − ¼ log ¼ = 0.562; all draws agree, so information is 0",
+        note="sigmoid(log 3) = 3/4 in each draw; entropy −¾ log ¾ − ¼ log ¼ = 0.562; draws agree: information 0",
     )
     one = {"weight": torch.tensor([1.0]), "bias": torch.tensor([-1.5])}
     flat = torch.full((1, 1, *PIXELS), 1.4)
@@ -113,7 +114,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("certain", net("dropout", 0.0, torch.tensor([1.0]), torch.zeros(1)), _loud(1), draws=2)
     sure = net("dropout", 0.0, torch.tensor([1.0, -1.0]), torch.zeros(2))
     yield case("certain, two classes", sure, _loud(2), draws=2)
-    given = {"model": Ref("model"), "x": Ref("x"), "draws": 3}
+    given: dict[str, Any] = {"model": Ref("model"), "x": Ref("x"), "draws": 3}
     numbers = [int(value) for value in rng.permutation(1000)[:2]]
     steps = (
         seed(11),
