@@ -1,7 +1,6 @@
 """Lesson 05: the U-Net.
 
-Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`, `goals` (of a, c and f).
-Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`.
+Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`; and `goals`, of a, c and f.
 Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
 Notebook f: `groups`, `pairs`, `elastic`, `augmenter`, `tiles`, `uncertainty`, `stain`.
 """
@@ -20,7 +19,6 @@ from solutions.unet.overlap import (
     focal_tversky_loss,
     foreground,
     generalised_dice_loss,
-    one_hot,
     probabilities,
     reduced,
     soft_counts,
@@ -66,7 +64,6 @@ __all__ = [
     "merge_block",
     "norm_layer",
     "normalise_stain",
-    "one_hot",
     "over_kept",
     "pixel_log_p",
     "pixel_loss",

@@ -57,9 +57,9 @@ TRAIN_VESSELS = Exercise(
         Wrong(
             "is a local threshold",
             looking(darker_than_around),
-            "the IoU lies between 0.18 and 0.48. A local threshold, darker than around, reaches 0.3 to 0.4: what you "
-            "have knows little more.",
-            "are there enough steps, at a rate that is large enough? Which loss sees a vessel one pixel wide?",
+            "the IoU lies between 0.18 and 0.48. A local threshold, darker than around, reaches 0.3 to 0.4, and a "
+            "U-Net without skips no more: what you have is as coarse, or knows as little.",
+            "do the skips arrive? Are there enough steps, at a rate that is large enough?",
         ),
     ),
     hints=(
