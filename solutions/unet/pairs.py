@@ -87,7 +87,7 @@ def affine_pair(
     at zoom 2, no angle: its new corner (0, 0) comes from 1 + (0 − 1) / 2 = ½, ½, and is the mean of
     four pixels.
 
-    Zooms are above 0. Peer: Albumentations' `Affine`, whose angles run clockwise.
+    Zooms are above 0. Peer: Albumentations' `Affine`, which turns the same way.
     """
     height, width = images.shape[-2:]
     middle = torch.tensor([(height - 1) / 2, (width - 1) / 2], dtype=shifts.dtype, device=shifts.device)
