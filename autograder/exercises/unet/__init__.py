@@ -12,4 +12,6 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "surface_distances",
     "hausdorff",
     "average_surface_distance",
+    "hd95_per_class",
+    "score_card",
 )
