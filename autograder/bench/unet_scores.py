@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,9 @@ class _Ready:
         self.score, self.inputs = score, inputs
 
     def __call__(self, *_: Any) -> Tensor:
-        return self.score(*self.inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # MONAI's own, of what it calls itself
+            return self.score(*self.inputs)
 
 
 def _one_class() -> tuple[Callable[..., Tensor], _Ready, tuple[Tensor, Tensor]]:

@@ -28,6 +28,8 @@ with warnings.catch_warnings():
     import surface_distance
     from surface_distance import lookup_tables
 
+pytestmark = pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning")  # it asks itself
+
 
 def ellipse(*size, seed):
     """A ragged ellipse that may reach the image's edge."""
