@@ -22,9 +22,9 @@ GOAL = MaskGoal(
     below=(
         (0.18, "wrong places: an IoU below 0.18"),
         (0.48, "an IoU between 0.18 and 0.48"),
-        (0.62, "an IoU between 0.48 and 0.62"),
+        (0.68, "an IoU between 0.48 and 0.68"),
     ),
-    passed="an IoU of at least 0.62",
+    passed="an IoU of at least 0.68",
 )
 
 
