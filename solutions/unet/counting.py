@@ -4,12 +4,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Counts = tuple[Int[Tensor, "K"], Int[Tensor, "K"], Int[Tensor, "K"]]
-
 
 def label_counts(
     true: Int[Tensor, "..."], predicted: Int[Tensor, "..."], classes: int, ignore: int | None = None
-) -> Counts:
+) -> tuple[Int[Tensor, "K"], Int[Tensor, "K"], Int[Tensor, "K"]]:
     """Count for each class the pixels that are right (tp), claimed wrongly (fp) and missed (fn).
 
     Both label maps hold a class 0 … classes − 1 for each pixel or voxel and may have any number
