@@ -2,14 +2,17 @@
 
 Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`; and `goals`, of a, c and f.
 Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
+Notebook d: `counting`, `surfaces`, `report`, `gallery`.
 Notebook f: `groups`, `pairs`, `elastic`, `augmenter`, `tiles`, `uncertainty`, `stain`.
 """
 
 from solutions.unet.augmenter import PairedAugment
 from solutions.unet.blocks import DoubleConv, fit_to, norm_layer
 from solutions.unet.boundary import boundary_loss, class_distances, hausdorff_dt_loss, signed_distance
+from solutions.unet.counting import dice, iou, label_counts, mean_iou, pixel_accuracy
 from solutions.unet.elastic import elastic_deform
 from solutions.unet.focal import dice_focal_loss, focal_loss, over_kept, pixel_log_p
+from solutions.unet.gallery import failure_gallery
 from solutions.unet.gates import AttentionGate, AttentionUNet, conv_block, from_monai, gate_maps, merge_block, up_block
 from solutions.unet.goals import train_cells, train_roads, train_vessels
 from solutions.unet.groups import group_split
@@ -26,9 +29,11 @@ from solutions.unet.overlap import (
     tversky_loss,
 )
 from solutions.unet.pairs import affine_pair, flip_rotate, sample_pair
+from solutions.unet.report import score_card
 from solutions.unet.robust import generalised_cross_entropy, huber_loss
 from solutions.unet.sampling import conv_transpose2d, upsample_bilinear
 from solutions.unet.stain import normalise_stain, stain_vectors, unmix_stains
+from solutions.unet.surfaces import average_surface_distance, hausdorff, hd95_per_class, mask_border, surface_distances
 from solutions.unet.tiles import tile_and_stitch
 from solutions.unet.training import pixel_loss, train_segmenter
 from solutions.unet.uncertainty import mc_dropout
@@ -41,12 +46,15 @@ __all__ = [
     "UNet",
     "UpStep",
     "affine_pair",
+    "average_surface_distance",
     "boundary_loss",
     "class_distances",
     "conv_block",
     "conv_transpose2d",
+    "dice",
     "dice_focal_loss",
     "elastic_deform",
+    "failure_gallery",
     "fit_to",
     "flip_rotate",
     "focal_loss",
@@ -58,22 +66,31 @@ __all__ = [
     "generalised_dice_loss",
     "group_split",
     "hard_pixel_loss",
+    "hausdorff",
     "hausdorff_dt_loss",
+    "hd95_per_class",
     "huber_loss",
+    "iou",
+    "label_counts",
+    "mask_border",
     "mc_dropout",
+    "mean_iou",
     "merge_block",
     "norm_layer",
     "normalise_stain",
     "over_kept",
+    "pixel_accuracy",
     "pixel_log_p",
     "pixel_loss",
     "probabilities",
     "reduced",
     "sample_pair",
+    "score_card",
     "signed_distance",
     "soft_counts",
     "soft_dice_loss",
     "stain_vectors",
+    "surface_distances",
     "tile_and_stitch",
     "train_cells",
     "train_roads",
