@@ -1,11 +1,41 @@
 """Lesson 05: the U-Net.
 
 Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`.
+Notebook e: `threshold`, `morphology`, `components`, `denoise`. In f, besides: `encoder`.
 """
 
 from solutions.unet.blocks import DoubleConv, fit_to, norm_layer
+from solutions.unet.components import clean_up, connected_components, fill_holes, keep_largest, remove_small
+from solutions.unet.denoise import add_noise, median_filter
+from solutions.unet.encoder import EncoderUNet, LiteLevels
+from solutions.unet.morphology import close_mask, dilate, disk, erode, open_mask
 from solutions.unet.net import UNet, UpStep
 from solutions.unet.sampling import conv_transpose2d
+from solutions.unet.threshold import choose_threshold
 from solutions.unet.training import pixel_loss, train_segmenter
 
-__all__ = ["DoubleConv", "UNet", "UpStep", "conv_transpose2d", "fit_to", "norm_layer", "pixel_loss", "train_segmenter"]
+__all__ = [
+    "DoubleConv",
+    "EncoderUNet",
+    "LiteLevels",
+    "UNet",
+    "UpStep",
+    "add_noise",
+    "choose_threshold",
+    "clean_up",
+    "close_mask",
+    "connected_components",
+    "conv_transpose2d",
+    "dilate",
+    "disk",
+    "erode",
+    "fill_holes",
+    "fit_to",
+    "keep_largest",
+    "median_filter",
+    "norm_layer",
+    "open_mask",
+    "pixel_loss",
+    "remove_small",
+    "train_segmenter",
+]

@@ -1,4 +1,20 @@
 """Specs of lesson 05."""
 
 NUMBER = 5
-ORDER: tuple[str, ...] = ()  # as in the notebooks: an answer may borrow what comes before it
+ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    # e: solutions/unet_e.md
+    "choose_threshold",
+    "dilate",
+    "erode",
+    "open_mask",
+    "close_mask",
+    "connected_components",
+    "fill_holes",
+    "remove_small",
+    "keep_largest",
+    "clean_up",
+    "add_noise",
+    "median_filter",
+    # f: solutions/unet_f.md
+    "EncoderUNet",
+)
