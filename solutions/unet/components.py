@@ -6,8 +6,6 @@ from torch import Tensor
 
 from solutions.unet.morphology import close_mask
 
-NEIGHBOURS = {4: ((0, 1), (1, 0)), 8: ((0, 1), (1, -1), (1, 0), (1, 1))}  # half of them: (rows down, columns right)
-
 
 def connected_components(mask: Bool[Tensor, "H W"], connectivity: int = 8) -> Int[Tensor, "H W"]:
     """Number the mask's components 1, 2, 3, …, each pixel with its component's number; 0 where the
@@ -22,12 +20,13 @@ def connected_components(mask: Bool[Tensor, "H W"], connectivity: int = 8) -> In
 
     Raises ValueError unless connectivity is 4 or 8. Peer: `scipy.ndimage.label`.
     """
-    if connectivity not in NEIGHBOURS:
+    if connectivity not in (4, 8):
         raise ValueError(f"connectivity is 4 or 8, got {connectivity}")
+    steps = [(0, 1), (1, 0)] + ([(1, -1), (1, 1)] if connectivity == 8 else [])  # rows down, columns right
     height, width = mask.shape
     place = torch.arange(mask.numel(), device=mask.device).view(height, width)
     pairs = []
-    for down, right in NEIGHBOURS[connectivity]:
+    for down, right in steps:
         from_column, to_column = max(-right, 0), width - max(right, 0)
         here = (slice(0, height - down), slice(from_column, to_column))
         there = (slice(down, height), slice(from_column + right, to_column + right))

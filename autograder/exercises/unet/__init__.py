@@ -12,9 +12,9 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "fill_holes",
     "remove_small",
     "keep_largest",
-    "clean_up",
     "add_noise",
     "median_filter",
+    "clean_up",
     # f: solutions/unet_f.md
     "EncoderUNet",
 )
