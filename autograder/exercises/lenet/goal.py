@@ -152,7 +152,7 @@ TRAIN_LENET = Exercise(
         "Adam with lr 0.001 to 0.003, batches of 32 to 64 and ten epochs reach about 97 %.",
     ),
     points=5,
-    minutes=25,
+    minutes=30,
     needs=("lenet.LeNet5", "lenet.cross_entropy", "lenet.Adam", "lenet.fit"),
     forbidden=(*TRAINERS, *DATA, "mlxtend", "sklearn", "torchvision.models", "timm"),
     time_limit=120.0,

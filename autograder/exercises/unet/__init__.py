@@ -2,6 +2,14 @@
 
 NUMBER = 5
 ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    # a: solutions/unet.md
+    "conv_transpose2d",
+    "upsample_bilinear",
+    "fit_to",
+    "DoubleConv",
+    "UNet",
+    "AttentionGate",
+    "AttentionUNet",
     # e: solutions/unet_e.md
     "choose_threshold",
     "dilate",
