@@ -305,6 +305,7 @@ ENCODER_UNET = Exercise(
     ),
     points=3,
     minutes=20,
+    needs=("unet.DoubleConv",),
     forbidden=NETWORKS,
 )
 
