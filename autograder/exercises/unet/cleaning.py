@@ -165,7 +165,14 @@ CLEAN = Exercise(
     hints=("Four of your own functions, one after the other.", "probabilities >= threshold is the innermost."),
     points=2,
     minutes=6,
-    needs=("unet.close_mask", "unet.fill_holes", "unet.remove_small"),
+    needs=(
+        "unet.dilate",
+        "unet.erode",
+        "unet.close_mask",
+        "unet.connected_components",
+        "unet.fill_holes",
+        "unet.remove_small",
+    ),
     forbidden=(*IMAGES, *GRAPHS),
 )
 

@@ -145,7 +145,7 @@ FILL = Exercise(
     ),
     points=2,
     minutes=10,
-    needs=("unet.connected_components",),
+    needs=("unet.dilate", "unet.connected_components"),
     forbidden=(*IMAGES, *GRAPHS),
 )
 
