@@ -58,15 +58,9 @@ class LiteLevels(nn.Module):
 
     def __init__(self, model: EfficientNetLite0) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(
-            [
-                nn.Sequential(model.stem, model.stage1),
-                model.stage2,
-                model.stage3,
-                nn.Sequential(model.stage4, model.stage5),
-                nn.Sequential(model.stage6, model.stage7),
-            ]
-        )
+        parts = dict(model.named_children())
+        together = (("stem", "stage1"), ("stage2",), ("stage3",), ("stage4", "stage5"), ("stage6", "stage7"))
+        self.levels = nn.ModuleList(nn.Sequential(*(parts[name] for name in names)) for names in together)
 
     def forward(self, images: Float[Tensor, "N C H W"]) -> list[Float[Tensor, "N _ _ _"]]:
         x = 2 * images.expand(-1, 3, -1, -1) - 1

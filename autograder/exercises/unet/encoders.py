@@ -31,7 +31,8 @@ class Twice(nn.Module):
         self.norm2 = nn.BatchNorm2d(leaving)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm2(self.conv2(self.norm1(self.conv1(x)).relu())).relu()
+        out: Tensor = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu())).relu()
+        return out
 
 
 class Oracle(nn.Module):

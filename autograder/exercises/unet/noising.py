@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autograder.exercises.unet._ready_made import AUGMENTERS
-from autograder.spec import Case, Exercise, Rng, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Value, Wrong, of_call
 
 
 def made(
@@ -51,7 +51,7 @@ oracle = by()
 
 
 def case(
-    rng: Rng, name: str, n: int, channels: int, *size: int, dtype: torch.dtype = torch.float32, **asked: float
+    rng: Rng, name: str, n: int, channels: int, *size: int, dtype: torch.dtype = torch.float32, **asked: Value
 ) -> Case:
     images = rng.uniform(n, channels, *size, low=0.02, high=0.98, dtype=dtype)
     normal, uniform = rng.normal(n, channels, *size, dtype=dtype), rng.uniform(n, 1, *size, dtype=dtype)

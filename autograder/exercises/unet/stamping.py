@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,8 +56,9 @@ def shrinking(rng: Rng) -> Iterator[Case]:
     yield of_call("a row, by hand", mask=row, kernel=RIGHT, expect=drawn("#..#."), note=note)
     yield of_call("a row, outside True", mask=row, kernel=RIGHT, outside=True, expect=drawn("#..##"), note=note)
     for index, (name, mask, kernel) in enumerate(images(rng)):
-        denser = mask | speckled(rng, *mask.shape, 0.7) if mask.any() else mask
-        yield of_call(name, mask=denser, kernel=kernel, **({"outside": True} if index % 3 == 0 else {}))
+        denser = mask | speckled(rng, mask.shape[0], mask.shape[1], 0.7) if mask.any() else mask
+        asked: dict[str, Any] = {"outside": True} if index % 3 == 0 else {}
+        yield of_call(name, mask=denser, kernel=kernel, **asked)
 
 
 # --- wrong answers ---------------------------------------------------------------------------------------------------
