@@ -24,5 +24,16 @@ ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what com
     "median_filter",
     "clean_up",
     # f: solutions/unet_f.md
+    "group_split",
+    "flip_rotate",
+    "sample_pair",
+    "affine_pair",
+    "elastic_deform",
+    "PairedAugment",
+    "tile_and_stitch",
+    "mc_dropout",
+    "unmix_stains",
+    "stain_vectors",
+    "normalise_stain",
     "EncoderUNet",
 )
