@@ -73,8 +73,9 @@ def open_mask(mask: Bool[Tensor, "H W"], kernel: Bool[Tensor, "h w"]) -> Bool[Te
 def close_mask(mask: Bool[Tensor, "H W"], kernel: Bool[Tensor, "h w"]) -> Bool[Tensor, "H W"]:
     """Fill gaps that are too narrow for the kernel: grow, then shrink again.
 
-    The erosion takes the outside for True, so that nothing is eaten away at the image's edge. The
-    result never has a pixel less than the mask, and closing it again changes nothing.
+    The erosion takes the outside for True, so that nothing is eaten away at the image's edge; a
+    narrow gap between an object and the edge is filled like any other. The result never has a pixel
+    less than the mask, and closing it again changes nothing.
 
     The row `1 0 1 0 0 0 0` with the kernel `1 1 1`: grown `1 1 1 1 0 0 0`, shrunk `1 1 1 0 0 0 0`.
 

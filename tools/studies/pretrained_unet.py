@@ -1,6 +1,6 @@
 """Records the transfer study of lesson 05: what is a pretrained encoder worth, by number of labelled tiles?
 
-    python tools/studies/pretrained_unet.py         # about four minutes on one core
+    python tools/studies/pretrained_unet.py         # about three minutes on one core
 
 Writes datasets/p2v_data/studies/pretrained_unet.json, which the notebook draws.
 """
@@ -26,7 +26,7 @@ from solutions.resnet import EfficientNetLite0, load_imagenet  # noqa: E402
 from solutions.unet import EncoderUNet, LiteLevels, UNet, choose_threshold, train_segmenter  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "pretrained_unet.json"
-COUNTS, STEPS, BATCH, RATE = (2, 8, 32), 40, 8, 2e-3
+COUNTS, STEPS, BATCH, RATE = (2, 8, 32), 30, 8, 2e-3
 ARMS = ("encoder from ImageNet", "the same encoder, random start", "plain U-Net")
 THRESHOLDS = torch.linspace(0.05, 0.95, 19)
 
