@@ -14,6 +14,6 @@ setup(
         "p2v_course": LESSONS,
         "solutions": ["*.md"],
         "autograder": ["**/*.golden"],
-        "p2v_data": ["studies/*.json"],
+        "p2v_data": ["studies/*.json", "embedded/*"],
     },
 )

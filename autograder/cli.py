@@ -189,9 +189,7 @@ def data_list() -> None:
     from p2v_data import catalogue
 
     for row in catalogue():
-        have = (
-            f"here: {row.where}" if row.have else ("by hand, see docs" if row.by_hand else f"p2v data fetch {row.name}")
-        )
+        have = f"here: {row.where}" if row.have else f"p2v data fetch {row.name}" + " says how" * bool(row.by_hand)
         print(f"{row.name:16}{row.size:>10}  {row.kind:10}{row.content}\n{'':28}{row.licence}; {have}")
 
 

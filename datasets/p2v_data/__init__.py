@@ -9,14 +9,20 @@ from p2v_data.eyes import EyeDataset, EyeSplit, Feature, eyes
 from p2v_data.fashion import fashion
 from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
+from p2v_data.mask_folders import Cut, Layout, folder_of_masks
+from p2v_data.masks import MaskDataset, MaskSplit, outlined
+from p2v_data.nuclei import NucleiImage, nuclei, nuclei_image
 from p2v_data.photographs import photograph, photograph_provenance, photographs
 from p2v_data.pneumonia import pneumonia
 from p2v_data.puzzles import marked_digits, pointed_digits
 from p2v_data.recorded import recorded
+from p2v_data.roads import roads
 from p2v_data.store import CatalogueRow, catalogue, data_folder, fetch
+from p2v_data.vessels import vessels
 
 __all__ = [
     "CatalogueRow",
+    "Cut",
     "DataDamagedError",
     "DataMissingError",
     "DeviceError",
@@ -25,6 +31,10 @@ __all__ = [
     "Feature",
     "FetchError",
     "ImageDataset",
+    "Layout",
+    "MaskDataset",
+    "MaskSplit",
+    "NucleiImage",
     "Provenance",
     "Split",
     "UserError",
@@ -39,7 +49,11 @@ __all__ = [
     "fashion",
     "fetch",
     "flowers",
+    "folder_of_masks",
     "marked_digits",
+    "nuclei",
+    "nuclei_image",
+    "outlined",
     "photograph",
     "photograph_provenance",
     "photographs",
@@ -47,5 +61,7 @@ __all__ = [
     "pointed_digits",
     "read_idx",
     "recorded",
+    "roads",
     "threads",
+    "vessels",
 ]

@@ -23,7 +23,7 @@ class FullSet:
         citation: what to cite.
         source: its makers' page.
         kind: measured in the world, or made by a program.
-        files: name, size in bytes and md5 of each file.
+        files: name, size in bytes and md5 of each file; none for a set that is got by hand, of which the folder counts.
         torchvision: the torchvision data set whose list of mirrors is used.
         mirrors: addresses of folders that hold the files, where torchvision knows none.
         system_folders: where a system package puts the same data.
@@ -36,7 +36,7 @@ class FullSet:
     citation: str
     source: str
     kind: Literal["real", "simulated"] = "real"
-    files: tuple[tuple[str, int, str], ...]
+    files: tuple[tuple[str, int, str], ...] = ()
     torchvision: str = ""
     mirrors: tuple[str, ...] = ()
     system_folders: tuple[Path, ...] = ()
@@ -145,6 +145,45 @@ FULL_SETS = (
             ("setid.mat", 14_989, "a5357ecc9cb78c4bef273ce3793fc85c"),
         ),
     ),
+    FullSet(
+        name="deepglobe",
+        content="6,226 pictures from satellites with road masks, 1024×1024, 0.5 m a pixel",
+        licence="for research and teaching, not for sale (believed; its makers' terms hold)",
+        citation="Demir and others: DeepGlobe 2018, a challenge to parse the Earth through satellite images, CVPR "
+        "workshops, 2018",
+        source="DeepGlobe Road Extraction Challenge 2018; pictures DigitalGlobe",
+        by_hand="Register with the DeepGlobe challenge, take the training part of Road Extraction, and put its files "
+        "(1234_sat.jpg, 1234_mask.png) into a folder deepglobe of the data folder.",
+    ),
+    FullSet(
+        name="drive",
+        content="20 photographs of retinas with hand-drawn vessels, 565×584",
+        licence="for research and teaching (believed; its makers' terms hold)",
+        citation="Staal and others: Ridge-based vessel segmentation in color images of the retina, IEEE Transactions "
+        "on Medical Imaging 23(4), 2004",
+        source="DRIVE, Image Sciences Institute, Utrecht",
+        by_hand="Register with the DRIVE challenge and unpack its training part (images, 1st_manual, mask) into a "
+        "folder drive of the data folder.",
+    ),
+    FullSet(
+        name="isic",
+        content="photographs of skin lesions with masks, of many sizes (2,000 to train in 2017, 2,594 in 2018)",
+        licence="CC0 or CC BY-NC 4.0, by year (believed)",
+        citation="Codella and others: Skin lesion analysis toward melanoma detection, a challenge at the 2017 "
+        "International Symposium on Biomedical Imaging, ISBI, 2018",
+        source="International Skin Imaging Collaboration, challenges of 2017 and 2018, lesion segmentation",
+        by_hand="Take the training data and its ground truth from the challenge's page and unpack both into a folder "
+        "isic of the data folder (ISIC_0000000.jpg, ISIC_0000000_segmentation.png).",
+    ),
+    FullSet(
+        name="carvana",
+        content="5,088 photographs of cars with masks, 1918×1280",
+        licence="for the competition, research and teaching (believed; its rules hold)",
+        citation="Shaler and others: Carvana image masking challenge, Kaggle competition, 2017",
+        source="Carvana Image Masking Challenge, 2017",
+        by_hand="Join the Carvana Image Masking Challenge, accept its rules, and unpack train and train_masks into a "
+        "folder carvana of the data folder.",
+    ),
 )
 
 
@@ -155,7 +194,7 @@ class CatalogueRow:
     Attributes:
         name: to give to ``p2v data fetch``.
         content: how many of what.
-        size: to download, as people read it.
+        size: to download, as people read it; "by hand" where it isn't downloaded.
         where: the folder it lies in on this machine, or None.
         licence: what may be done with it.
         kind: measured in the world, or made by a program.
@@ -186,7 +225,7 @@ def catalogue(folder: Path | None = None) -> list[CatalogueRow]:
         CatalogueRow(
             name=each.name,
             content=each.content,
-            size=readable(each.size),
+            size=readable(each.size) if each.files else "by hand",
             where=locate(each, folder),
             licence=each.licence,
             kind=each.kind,
@@ -259,7 +298,7 @@ def require(name: str, folder: Path | None = None) -> Path:
     if where is None:
         own = (folder or data_folder()) / name
         raise DataMissingError(
-            f"{name} ({dataset.content}, {readable(dataset.size)}) is not in {own}.\n"
+            f"{name} ({dataset.content}{f', {readable(dataset.size)}' * bool(dataset.files)}) is not in {own}.\n"
             + (dataset.by_hand or f"To get it, run:   p2v data fetch {name}")
         )
     return where
