@@ -23,8 +23,8 @@ class DoubleConv(nn.Module):
     """Twice a 3 × 3 convolution, a norm and a ReLU: what a U-Net does at each of its levels.
 
     `conv1` goes from `in_channels` to `out_channels`, `conv2` keeps them; `norm1` and `norm2` are
-    what `norm` says. The convolutions have a bias only where there is no norm, which would take it
-    away again. With `padding` 1 a map keeps its size, with 0 it loses two pixels on each side.
+    what `norm` says (see `norm_layer`). The convolutions have a bias only where there is no norm,
+    which would take it away again. With `padding` 1 a map keeps its size, with 0 it loses two pixels on each side.
 
     Two channels become four, norm "batch": 2 · 4 · 9 + 4 · 4 · 9 weights and 4 · 4 numbers of the
     norms, 232 in all.

@@ -16,13 +16,15 @@ class UpStep(nn.Module):
     """One level up: the map twice as large with half its channels, beside it the skip, then a DoubleConv.
 
     Without padding the skip is cropped to the map; with it the map is brought to the skip's size, as an odd number
-    of rows doesn't survive halving. skip None: the map alone.
+    of rows doesn't survive halving. skip None: the map alone. Raises ValueError if `up` is another word.
     """
 
     def __init__(
         self, in_channels: int, skip_channels: int, norm: Norm = "batch", padding: int = 1, up: Up = "transpose"
     ) -> None:
         super().__init__()
+        if up not in ("transpose", "bilinear"):
+            raise ValueError(f'up is "transpose" or "bilinear", got {up!r}')
         half = in_channels // 2
         larger = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
         narrower = nn.Conv2d(in_channels, half, 1)
@@ -46,19 +48,25 @@ class UpStep(nn.Module):
 
 
 class UNet(nn.Module):
-    """A label for every pixel: logits (N, classes, H, W) for images of any size.
+    """A label for every pixel: logits (N, classes, H, W) for images of any size, odd ones too.
 
     `width` channels at the first level, twice as many at each of the `depth` levels below:
 
     `first`      a `DoubleConv` from `in_channels` to `width`
     `down`       a ModuleList of `depth` `DoubleConv`s, each behind a 2 × 2 max pooling
-    `ups`        a ModuleList of `depth` `UpStep`s, from the lowest level to the first
-    `head`       a 1 × 1 convolution from `width` to `classes`
+    `ups`        a ModuleList of `depth` `UpStep`s, from the lowest level to the first: each gets the map
+                 from below, the skip, and the skip's size
+    `head`       a 1 × 1 convolution with bias from `width` to `classes`
 
-    With padding 1 the logits have the images' size, whatever it is; with 0, as in the paper, they lose what the
-    convolutions lose. `skips` False leaves the skips out, to see what they are for.
+    With padding 1 the logits have the images' size, whatever it is; with 0, as in the paper, they lose what
+    the convolutions lose. `skips` False leaves the skips out, to see what they are for: an `UpStep` then has
+    0 skip channels and gets None for a skip.
 
-    Source: Ronneberger and others 2015. Peer: MONAI's `TwoConv`, `Down` and `UpCat`, put together likewise.
+    Width 16 and depth 4 have 16, 32, 64, 128 and 256 channels; 64 × 64 pixels become 32, 16, 8 and 4, and
+    likewise 100 become 50, 25, 12, 6, and on the way back 12, 24 and one repeated, 50, 100.
+
+    An image needs 2^depth rows and columns at least. Source: Ronneberger and others 2015. Peer: MONAI's
+    `TwoConv`, `Down` and `UpCat`, put together likewise.
     """
 
     def __init__(

@@ -41,9 +41,44 @@ def conv_transpose2d(
     stamps = torch.einsum("nchw,ckij->nkijhw", x, weight)
     out = x.new_zeros(len(x), weight.shape[1], rows + output_padding, columns + output_padding)
     for i in range(kh):
+        below = slice(i, i + (height - 1) * stride + 1, stride)
         for j in range(kw):
-            out[..., i : i + height * stride : stride, j : j + width * stride : stride][..., :height, :width] += stamps[
-                :, :, i, j
-            ]
+            out[..., below, j : j + (width - 1) * stride + 1 : stride] += stamps[:, :, i, j]
     out = out[..., padding : padding + high, padding : padding + wide]
     return out if bias is None else out + bias[:, None, None]
+
+
+def upsample_bilinear(
+    x: Float[Tensor, "N C H W"], size: tuple[int, int], align_corners: bool = False
+) -> Float[Tensor, "N C height width"]:
+    """The picture with `size` = (height, width) pixels; each is mixed from the four that are nearest to
+    its place in `x`, the nearer the more.
+
+    Pixels are squares, and what is matched is the picture's borders: row i of height' lies at (i + ½) · H
+    / height − ½ in rows of `x`, counted between their middles. With `align_corners` the middles of the
+    first and last rows are matched: i · (H − 1) / (height − 1), or 0 for a single row. A place before the
+    first row's middle counts as that row, behind the last one's as the last. Columns likewise.
+
+    The row `0 4` with 4 columns: places −0.25, 0.25, 0.75, 1.25, so `0 1 3 4`. With `align_corners`
+    places 0, 1/3, 2/3, 1: `0 1.33 2.67 4`.
+
+    Smaller sizes are right too, but skip what lies between (no antialias). Raises ValueError if a size
+    is not positive. Peer: `F.interpolate` with mode "bilinear".
+    """
+    if min(size) < 1:
+        raise ValueError(f"a picture can't have {size[0]} × {size[1]} pixels")
+    wider = _stretched(x, -1, size[1], align_corners)  # columns first: there are fewer rows yet
+    return _stretched(wider, -2, size[0], align_corners)
+
+
+def _stretched(x: Tensor, axis: int, wanted: int, align_corners: bool) -> Tensor:
+    """One axis brought to `wanted` pixels."""
+    last = x.shape[axis] - 1
+    index = torch.arange(wanted, dtype=torch.float64, device=x.device)
+    places = index * (last / max(wanted - 1, 1)) if align_corners else (index + 0.5) * (last + 1) / wanted - 0.5
+    places = places.clamp(0, last)
+    before = places.long()
+    share = (places - before).to(x.dtype)
+    if axis == -2:
+        share = share[:, None]
+    return torch.lerp(x.index_select(axis, before), x.index_select(axis, (before + 1).clamp(max=last)), share)

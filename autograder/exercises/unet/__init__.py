@@ -2,6 +2,9 @@
 
 NUMBER = 5
 ORDER: tuple[str, ...] = (  # as in the notebooks: an answer may borrow what comes before it
+    "conv_transpose2d",
+    "upsample_bilinear",
+    "fit_to",
     "ResidualUNet",
     "NestedUNet",
     "deep_supervision_loss",
