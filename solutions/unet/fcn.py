@@ -52,10 +52,5 @@ class FCN(nn.Module):
         total: Tensor = self.scores[0](maps.pop())
         for score in self.scores[1:]:
             finer = maps.pop()
-            total = _enlarged(total, finer) + score(finer)
-        return _enlarged(total, images)
-
-
-def _enlarged(x: Tensor, like: Tensor) -> Tensor:
-    """The map with another's height and width."""
-    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+            total = F.interpolate(total, size=finer.shape[-2:], mode="bilinear") + score(finer)
+        return F.interpolate(total, size=images.shape[-2:], mode="bilinear")

@@ -93,18 +93,11 @@ def deep_supervision_loss(
         weights = [1 / max(len(outputs), 1)] * len(outputs)
     if not outputs or len(weights) != len(outputs):
         raise ValueError(f"expected at least one output and a weight for each, got {len(outputs)} and {len(weights)}")
-    terms = [
-        weight * loss(out, _shrunk(target, (out.shape[-2], out.shape[-1])))
-        for out, weight in zip(outputs, weights, strict=True)
-    ]
+    terms = []
+    for out, weight in zip(outputs, weights, strict=True):
+        rows, columns = (
+            (2 * torch.arange(few, device=target.device) + 1) * many // (2 * few)
+            for few, many in zip(out.shape[-2:], target.shape[-2:], strict=True)
+        )
+        terms.append(weight * loss(out, target[..., rows[:, None], columns]))
     return torch.stack(terms).sum()
-
-
-def _shrunk(target: Tensor, size: tuple[int, int]) -> Tensor:
-    """The target's pixels nearest to the middles of a coarser grid."""
-    for axis, wanted in zip((-2, -1), size, strict=True):
-        length = target.shape[axis]
-        middles = (2 * torch.arange(wanted, device=target.device) + 1) * length // (2 * wanted)
-        if wanted != length:
-            target = target.index_select(axis, middles)
-    return target

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autograder.exercises.resnet.residual_blocks import sizes_of, weights
+from autograder.exercises.resnet.residual_blocks import Sizes, sizes_of, weights
 from autograder.spec import Case, Outputs, Ref, Rng, Step, Value, backward, call, load, mode, new
 
 FLOAT64 = torch.float64
@@ -42,10 +43,16 @@ def fitted(x: Tensor, like: Tensor) -> Tensor:
     return x
 
 
+@cache
+def sizes(kind: Callable[..., nn.Module], options: tuple[tuple[str, Value], ...]) -> Sizes:
+    """The shape of every entry of a network's state_dict."""
+    return sizes_of(lambda: kind(**dict(options)))
+
+
 def one(kind: Callable[..., nn.Module], rng: Rng, name: str, x: Tensor, *steps: Step, **options: Value) -> Case:
     """A network whose weights are loaded, then `steps`."""
     options = {"in_channels": x.shape[1], "width": 2, "depth": 2} | options
-    found = weights(rng, sizes_of(lambda: kind(**options)), x.dtype)
+    found = weights(rng, sizes(kind, tuple(options.items())), x.dtype)
     program = (new("net", **options), load("net", found), *steps)
     return Case(name, program, inputs={"x": x}, terms=x[:, 0].numel() * 36, scale=20.0)
 
@@ -59,11 +66,11 @@ def by_hand(
     **options: Value,
 ) -> Case:
     """A network of zeros but for `values`, on 4 × 6 ones; a norm whose weight isn't named gives its bias."""
-    sizes = sizes_of(lambda: kind(**options))
-    found = {key: torch.zeros(shape) for key, shape in sizes.items()}
-    found |= {key: torch.tensor(0) for key in sizes if key.endswith("num_batches_tracked")}
-    found |= {key: torch.ones(sizes[key]) - 1e-5 for key in sizes if key.endswith("running_var")}  # eps makes it 1
-    found |= {key: torch.tensor(value).reshape(sizes[key]) for key, value in values.items()}
+    shapes = sizes(kind, tuple(options.items()))
+    found = {key: torch.zeros(shape) for key, shape in shapes.items()}
+    found |= {key: torch.tensor(0) for key in shapes if key.endswith("num_batches_tracked")}
+    found |= {key: torch.ones(shapes[key]) - 1e-5 for key in shapes if key.endswith("running_var")}  # eps makes it 1
+    found |= {key: torch.tensor(value).reshape(shapes[key]) for key, value in values.items()}
     program = (new("net", **options), load("net", found), EVAL, OUT)
     return Case(name, program, inputs={"x": torch.ones(1, 1, 4, 6)}, expect={"out": answer}, note=note, terms=36)
 

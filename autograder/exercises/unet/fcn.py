@@ -135,12 +135,15 @@ def all_at_once(self: Any, maps: list[Tensor]) -> Tensor:
 
 
 def averaged(self: Any, maps: list[Tensor]) -> Tensor:
-    return Oracle.joined(self, maps) / self.levels
+    total: Tensor = Oracle.joined(self, maps) / self.levels
+    return total
 
 
 def lowest_alone(self: Any, maps: list[Tensor]) -> Tensor:
     found: Tensor = self.score(0, maps)
-    return found + 0 * sum(self.score(index, maps).sum() for index in range(1, self.levels))
+    for index in range(1, self.levels):
+        found = found + 0 * self.score(index, maps).sum()
+    return found
 
 
 def rectified_scores(self: Any, index: int, maps: list[Tensor]) -> Tensor:
