@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from autograder.compare import Comparison, far_larger
-from autograder.driver import run_case
+from autograder.mistakes import Mistakes
 from autograder.spec import Case, CaseResult, Diagnosis, Exercise, Outputs, Trace, Wrong
 
 FEWEST = 2  # failing cases that a mistake must explain by their values where others raise errors
@@ -16,21 +16,23 @@ Named = tuple[Wrong, int]  # how many failing cases it explains
 
 
 def diagnose(
-    exercise: Exercise, results: Sequence[CaseResult], traces: Sequence[Trace], device: torch.device
+    exercise: Exercise, results: Sequence[CaseResult], traces: Sequence[Trace], mistakes: Mistakes
 ) -> Diagnosis | None:
     """The named mistake that explains every failing case, or None.
 
     A first answer often leaves an option out and raises an error where it is used. If no mistake explains those cases
     too, the one that explains all the others is named, as long as the first failing case and one more are among them.
     Of several, the one that contradicts the fewest passing cases; the first listed wins a draw.
+
+    mistakes: what wrong answers give on these cases.
     """
     failing = [(r.case, t) for r, t in zip(results, traces, strict=True) if not r.passed]
     passing = [(r.case, t) for r, t in zip(results, traces, strict=True) if r.passed]
-    named = _named(exercise, failing, passing, device)
+    named = _named(exercise, failing, passing, mistakes)
     answered = [(case, trace) for case, trace in failing if trace.failure is None]
     if named is None and FEWEST <= len(answered) < len(failing) and failing[0][1].failure is None:
         failing = answered
-        named = _named(exercise, failing, passing, device)
+        named = _named(exercise, failing, passing, mistakes)
     if named is None:
         return None
     wrong, explained = named
@@ -38,13 +40,13 @@ def diagnose(
     return Diagnosis(wrong.name, wrong.says, wrong.look, explains=explained, raised=raised)
 
 
-def _named(exercise: Exercise, failing: Sequence[Run], passing: Sequence[Run], device: torch.device) -> Named | None:
+def _named(exercise: Exercise, failing: Sequence[Run], passing: Sequence[Run], mistakes: Mistakes) -> Named | None:
     best: tuple[int, Named] | None = None
     for wrong in exercise.wrong:
-        explained = _explained(exercise, wrong, failing, device)
+        explained = _explained(exercise, wrong, failing, mistakes)
         if not explained:
             continue
-        contradicted = sum(not _same(exercise, wrong, case, trace, device) for case, trace in passing)
+        contradicted = sum(not _same(exercise, wrong, case, trace, mistakes) for case, trace in passing)
         if best is None or contradicted < best[0]:
             best = (contradicted, (wrong, explained))
         if contradicted == 0:
@@ -52,7 +54,7 @@ def _named(exercise: Exercise, failing: Sequence[Run], passing: Sequence[Run], d
     return best[1] if best is not None else None
 
 
-def _explained(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], device: torch.device) -> int:
+def _explained(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], mistakes: Mistakes) -> int:
     """How many failing cases the mistake reproduces; 0 if it contradicts one, or has none right by its values.
 
     Ours may raise where another writing of the same mistake goes on. Such cases say nothing, as long as the first
@@ -62,7 +64,7 @@ def _explained(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], device:
         return 0
     agreed: list[Run] = []
     for case, trace in failing:
-        same = _same(exercise, wrong, case, trace, device)
+        same = _same(exercise, wrong, case, trace, mistakes)
         if same:
             agreed.append((case, trace))
         elif same is not None or not agreed:
@@ -71,9 +73,9 @@ def _explained(exercise: Exercise, wrong: Wrong, failing: Sequence[Run], device:
     return len(agreed) if len(agreed) == len(failing) or by_values >= FEWEST else 0
 
 
-def _same(exercise: Exercise, wrong: Wrong, case: Case, trace: Trace, device: torch.device) -> bool | None:
+def _same(exercise: Exercise, wrong: Wrong, case: Case, trace: Trace, mistakes: Mistakes) -> bool | None:
     """Whether the mistake gives what the answer gave; None where it raises and the answer didn't."""
-    made = run_case(case, wrong.answer, device=device)
+    made = mistakes.trace(case, wrong)
     if made.failure is not None and trace.failure is None:
         return None
     if trace.failure is not None or made.failure is not None:

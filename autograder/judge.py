@@ -15,6 +15,7 @@ from autograder.compare import Comparison, far_larger, type_name
 from autograder.diagnose import diagnose
 from autograder.driver import exact_arithmetic, plain, run_case
 from autograder.goldens import cases_of
+from autograder.mistakes import Mistakes
 from autograder.spec import (
     Case,
     CaseResult,
@@ -48,13 +49,14 @@ class Expected:
 
 
 class Paper:
-    """An exercise's cases of one seed, and what is expected of each: worked out once, for any number of answers."""
+    """An exercise's cases of one seed: what is expected of each, and what mistakes give, for any number of answers."""
 
     def __init__(self, exercise: Exercise, seed: int, device: torch.device | None = None) -> None:
         self.exercise = exercise
         self.seed = seed
         self.device = device or torch.device("cpu")
         self.cases = cases_of(exercise, seed)
+        self.mistakes = Mistakes(self.device)
         self._expected: dict[str, Expected] = {}
 
     def expected(self, case: Case) -> Expected:
@@ -97,7 +99,7 @@ def judge(
             if timeouts >= MOST_TIMEOUTS:
                 break
         unjudged = len(cases) - len(results)
-        return _verdict(exercise, results, traces, unjudged, seed, device, run_stages)
+        return _verdict(exercise, results, traces, unjudged, paper, run_stages)
 
 
 def _verdict(
@@ -105,17 +107,16 @@ def _verdict(
     results: list[CaseResult],
     traces: list[Trace],
     unjudged: int,
-    seed: int,
-    device: torch.device,
+    paper: Paper,
     run_stages: RunCase | None,
 ) -> Verdict:
     right = unjudged == 0 and all(result.passed for result in results)
     loudest = max(traces, key=lambda trace: trace.printed_lines)
     failing = next((result for result in results if not result.passed), None)
-    diagnosis = None if right else diagnose(exercise, results, traces, device)
+    diagnosis = None if right else diagnose(exercise, results, traces, paper.mistakes)
     stage = None
     if failing is not None and run_stages is not None and isinstance(exercise.oracle, type):
-        stage = first_wrong_stage(exercise, failing.case, run_stages, device)
+        stage = first_wrong_stage(exercise, failing.case, run_stages, paper.device)
     notes = () if unjudged == 0 else (f"{unjudged} more cases were not run, since each might take as long",)
     return Verdict(
         exercise.id,
@@ -126,8 +127,8 @@ def _verdict(
         diagnosis=diagnosis,
         stage=stage,
         operators=max(trace.operators for trace in traces),
-        seed=seed,
-        device=str(device),
+        seed=paper.seed,
+        device=str(paper.device),
         printed_lines=loudest.printed_lines,
         printed=loudest.printed,
         notes=notes,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from autograder.driver import run_case
 from autograder.goldens import cases_of
 from autograder.judge import TRIVIAL, Paper, expected_outputs, judge, trivial_outputs
+from autograder.limits import captured
 from autograder.runner import in_this_process
-from autograder.spec import Answer, Case, Exercise, Outputs, SpeedResult, Trace, Verdict
+from autograder.spec import Answer, Case, Exercise, Outputs, SpeedResult, Trace, Verdict, Wrong
 from autograder.timing import measure_speed
 
 Reference = Callable[[Exercise], Answer]
@@ -46,7 +48,7 @@ def run(
     papers = _check_reference(row, exercise, reference, seeds, device)
     _check_trivial(row, papers[0])
     for wrong in exercise.wrong:
-        verdicts = [_judge(replace(exercise, forbidden=()), wrong.answer, paper) for paper in papers]
+        verdicts = [_judge_wrong(wrong, paper) for paper in papers]
         rejected = all(verdict.status == "not yet" for verdict in verdicts)
         named = all(verdict.diagnosis is not None and verdict.diagnosis.name == wrong.name for verdict in verdicts)
         row.rejected += rejected
@@ -132,6 +134,16 @@ def stub(*args: Any, **kwargs: Any) -> Any:
 def _judge(exercise: Exercise, answer: Answer, paper: Paper) -> Verdict:
     run = in_this_process(exercise, answer, paper.device)
     return judge(exercise, run, seed=paper.seed, device=paper.device, paper=paper)
+
+
+def _judge_wrong(wrong: Wrong, paper: Paper) -> Verdict:
+    """The verdict on a wrong answer, which may call what is forbidden: watching it would double its time."""
+
+    def run(case: Case) -> Trace:
+        with captured():
+            return run_case(case, wrong.answer, device=paper.device)
+
+    return judge(paper.exercise, run, seed=paper.seed, device=paper.device, paper=paper)
 
 
 def _why(verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ CORE = (
     "compare",
     "diagnose",
     "judge",
+    "mistakes",
     "registry",
     "report",
     "goldens",
@@ -96,6 +97,7 @@ def test_where_answers_are_forked_nothing_is_known_of_checks_and_references():
     done = subprocess.run([sys.executable, "-I", "-c", listing], capture_output=True, text=True, check=True)
     known = done.stdout.split()
     assert "autograder.sandbox.child" in known
-    secret = ("registry", "exercises", "judge", "compare", "diagnose", "references", "packs", "marks", "gradebook")
+    judging = ("judge", "compare", "diagnose", "mistakes")
+    secret = (*judging, "registry", "exercises", "references", "packs", "marks", "gradebook")
     never = ("solutions", "tests", "p2v_data", "nbgrader", *(f"autograder.{name}" for name in secret))
     assert not [name for name in known if any(name == item or name.startswith(f"{item}.") for item in never)]

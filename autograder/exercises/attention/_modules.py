@@ -18,7 +18,7 @@ def weights(rng: Rng, module: nn.Module, dtype: torch.dtype = torch.float32) -> 
     found = {}
     for name, like in module.state_dict().items():
         if not like.is_floating_point():
-            found[name] = torch.zeros_like(like)
+            found[name] = torch.zeros(like.shape, dtype=like.dtype)  # like may be without data
         elif name.endswith("running_var"):
             found[name] = rng.uniform(*like.shape, low=0.5, high=2.0, dtype=dtype)
         else:
