@@ -40,29 +40,29 @@ class ResidualByRecursion(nn.Module):
 
 
 class ResidualWithIndices(nn.Module):
-    """Lists by index, and other names in the same order."""
+    """Lists by index."""
 
     def __init__(self, in_channels=1, classes=1, width=16, depth=4):
         super().__init__()
         sizes = [width]
-        self.entrance = BasicBlock(in_channels, width)
-        self.encoder = nn.ModuleList()
+        self.first = BasicBlock(in_channels, width)
+        self.down = nn.ModuleList()
         for _ in range(depth):
-            self.encoder.append(BasicBlock(sizes[-1], sizes[-1] * 2, stride=2))
+            self.down.append(BasicBlock(sizes[-1], sizes[-1] * 2, stride=2))
             sizes.append(sizes[-1] * 2)
-        self.enlarge = nn.ModuleList([nn.ConvTranspose2d(s, s // 2, 2, stride=2) for s in sizes[:0:-1]])
-        self.decoder = nn.ModuleList([BasicBlock(s, s // 2) for s in sizes[:0:-1]])
-        self.out = nn.Conv2d(width, classes, 1)
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(s, s // 2, 2, stride=2) for s in sizes[:0:-1]])
+        self.merge = nn.ModuleList([BasicBlock(s, s // 2) for s in sizes[:0:-1]])
+        self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, images):
-        maps = [self.entrance(images)]
-        for i in range(len(self.encoder)):
-            maps += [self.encoder[i](maps[i])]
+        maps = [self.first(images)]
+        for i in range(len(self.down)):
+            maps += [self.down[i](maps[i])]
         x = maps[-1]
         for i, skip in enumerate(maps[-2::-1]):
-            x = fit_to(self.enlarge[i](x), tuple(skip.shape[2:]))
-            x = self.decoder[i](torch.concat([skip, x], dim=-3))
-        return self.out(x)
+            x = fit_to(self.ups[i](x), tuple(skip.shape[2:]))
+            x = self.merge[i](torch.concat([skip, x], dim=-3))
+        return self.head(x)
 
 
 # --- nested ----------------------------------------------------------------------------------------------------------

@@ -88,6 +88,13 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
     return {"how many tensors": len(shapes), "their shapes": shapes}
 
 
+def measure_names(case: Case, outputs: Outputs) -> Outputs:
+    """As `measure`, and the names too: later cells look at parts by name."""
+    if "state_dict" not in outputs:
+        return outputs
+    return measure(case, outputs) | {"their names": list(outputs["state_dict"])}
+
+
 def twisted(kind: type[nn.Module], **methods: Any) -> Any:
     """The oracle with other methods or attributes."""
     return type("Twisted", (kind,), methods)

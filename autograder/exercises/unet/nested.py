@@ -19,10 +19,11 @@ from autograder.exercises.unet._variants import (
     by_hand,
     fitted,
     made_of,
-    measure,
+    measure_names,
     one,
     twisted,
 )
+from autograder.exercises.vit._vit import under_other_names
 from autograder.spec import Case, Exercise, Ref, Rng, Speed, Wrong, backward, call, state
 
 Rows = list[list[Tensor]]
@@ -40,15 +41,15 @@ class Oracle(nn.Module):
         super().__init__()
         widths = [width * 2**level for level in range(depth + 1)]
         self.depth = depth
-        self.nodes = nn.ModuleDict()
-        self.ups = nn.ModuleDict()
+        nodes, ups = nn.ModuleDict(), nn.ModuleDict()
         for lowest in range(depth + 1):
-            self.nodes[f"{lowest}_0"] = Twice(widths[lowest - 1] if lowest else in_channels, widths[lowest])
+            nodes[f"{lowest}_0"] = Twice(widths[lowest - 1] if lowest else in_channels, widths[lowest])
             for step in range(1, lowest + 1):
                 wide = widths[lowest - step]
                 name = f"{lowest - step}_{step}"
-                self.ups[name] = nn.ConvTranspose2d(2 * wide, wide, 2, 2)
-                self.nodes[name] = Twice(self.entering(step, wide), wide)
+                ups[name] = nn.ConvTranspose2d(2 * wide, wide, 2, 2)
+                nodes[name] = Twice(self.entering(step, wide), wide)
+        self.nodes, self.ups = nodes, ups
         self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for _ in range(depth))
 
     def entering(self, step: int, wide: int) -> int:
@@ -269,13 +270,19 @@ WRONG = (
         "statistics of their norms moved. And a shallow answer should be a cheap one.",
         look="which nodes does the first output need? Those with i + j ≤ 1.",
     ),
+    Wrong(
+        "gives its parts other names",
+        under_other_names(Oracle, {"nodes": "blocks", "ups": "larger", "heads": "outputs"}),
+        says="it works, but its parts don't have the contract's names, under which later cells look for them.",
+        look="the contract's table: nodes, ups and heads.",
+    ),
 )
 
 NESTED_UNET = Exercise(
     id="unet.NestedUNet",
     cases=cases,
     oracle=Oracle,
-    measure=measure,
+    measure=measure_names,
     wrong=WRONG,
     hints=(
         "Draw depth 2 first: 0_0, 1_0 below it, 0_1 beside it; then 2_0, 1_1, 0_2. Build it in this order, one "

@@ -21,10 +21,11 @@ from autograder.exercises.unet._variants import (
     by_hand,
     fitted,
     made_of,
-    measure,
+    measure_names,
     one,
     twisted,
 )
+from autograder.exercises.vit._vit import under_other_names
 from autograder.spec import Case, Exercise, Rng, Speed, Wrong
 
 
@@ -248,13 +249,19 @@ WRONG = (
         says="a sigmoid stands at the end; asked are logits, which losses take and squash themselves.",
         look="the last line of forward.",
     ),
+    Wrong(
+        "gives its parts other names",
+        under_other_names(Oracle, {"down": "encoder", "ups": "larger", "merge": "decoder"}),
+        says="it works, but its parts don't have the contract's names, under which later cells look for them.",
+        look="the contract's table: first, down, ups, merge and head.",
+    ),
 )
 
 RESIDUAL_UNET = Exercise(
     id="unet.ResidualUNet",
     cases=cases,
     oracle=Oracle,
-    measure=measure,
+    measure=measure_names,
     wrong=WRONG,
     hints=(
         "Keep what each level on the way down gives in a list, and take it off its end on the way up.",
