@@ -254,6 +254,7 @@ FCN = Exercise(
     ),
     points=3,
     minutes=20,
+    needs=("unet.DoubleConv",),
     forbidden=NETWORKS,
     speed=Speed(
         case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),

@@ -294,6 +294,7 @@ NESTED_UNET = Exercise(
     ),
     points=5,
     minutes=30,
+    needs=("unet.DoubleConv", "unet.fit_to"),
     forbidden=NETWORKS,
     speed=Speed(
         case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),

@@ -270,7 +270,7 @@ RESIDUAL_UNET = Exercise(
     ),
     points=4,
     minutes=25,
-    needs=("resnet.BasicBlock",),
+    needs=("resnet.BasicBlock", "unet.fit_to"),
     forbidden=NETWORKS,
     speed=Speed(
         case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),
