@@ -46,8 +46,8 @@ from solutions.unet import (  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "unet_parts.json"
 PICTURE = ROOT / "docs" / "pictures" / "unet-parts-study.png"
-STEPS, BATCH, RATE, SEEDS = 120, 8, 1e-2, 3
-SEARCH_STEPS, FOLDS, WIDTHS, DEPTHS = 80, 3, (4, 8, 12), (1, 2, 3, 4)
+STEPS, BATCH, RATE, SEEDS = 100, 8, 1e-2, 3
+SEARCH_STEPS, FOLDS, WIDTHS, DEPTHS = 60, 3, (4, 8, 12), (1, 2, 3, 4)
 BAND = 2  # pixels on both sides of a border
 COMMAND = "python tools/studies/unet_parts.py"
 
@@ -206,8 +206,8 @@ def jobs() -> Iterator[tuple[str, str, int]]:
     """Every training: kind, arm, seed or fold. A seed of all arms before the next one."""
     for seed in range(SEEDS):
         yield from (("arms", name, seed) for name in ARMS)
-        if seed < FOLDS:
-            yield from (("search", f"depth {depth} width {width}", seed) for depth in DEPTHS for width in WIDTHS)
+    for fold in range(FOLDS):
+        yield from (("search", f"depth {depth} width {width}", fold) for depth in DEPTHS for width in WIDTHS)
 
 
 def record(seconds: float) -> dict[str, Any]:
