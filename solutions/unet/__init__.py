@@ -16,6 +16,7 @@ from solutions.unet.counting import dice, iou, label_counts, mean_iou, pixel_acc
 from solutions.unet.denoise import add_noise, median_filter
 from solutions.unet.elastic import elastic_deform
 from solutions.unet.encoder import EncoderUNet, LiteLevels
+from solutions.unet.fcn import FCN
 from solutions.unet.focal import dice_focal_loss, focal_loss, over_kept, pixel_log_p
 from solutions.unet.gallery import failure_gallery
 from solutions.unet.gates import AttentionGate, AttentionUNet, conv_block, from_monai, gate_maps, merge_block, up_block
@@ -23,6 +24,7 @@ from solutions.unet.goals import train_cells, train_roads, train_vessels
 from solutions.unet.groups import group_split
 from solutions.unet.mining import hard_pixel_loss
 from solutions.unet.morphology import close_mask, dilate, disk, erode, open_mask
+from solutions.unet.nested import NestedUNet, deep_supervision_loss
 from solutions.unet.net import UNet, UpStep
 from solutions.unet.overlap import (
     focal_tversky_loss,
@@ -36,8 +38,10 @@ from solutions.unet.overlap import (
 )
 from solutions.unet.pairs import affine_pair, flip_rotate, sample_pair
 from solutions.unet.report import score_card
+from solutions.unet.residual import ResidualUNet
 from solutions.unet.robust import generalised_cross_entropy, huber_loss
 from solutions.unet.sampling import conv_transpose2d, upsample_bilinear
+from solutions.unet.separable import SeparableConv2d, with_separable
 from solutions.unet.stain import normalise_stain, stain_vectors, unmix_stains
 from solutions.unet.surfaces import average_surface_distance, hausdorff, hd95_per_class, mask_border, surface_distances
 from solutions.unet.threshold import choose_threshold
@@ -46,12 +50,16 @@ from solutions.unet.training import pixel_loss, train_segmenter
 from solutions.unet.uncertainty import mc_dropout
 
 __all__ = [
+    "FCN",
     "AttentionGate",
     "AttentionUNet",
     "DoubleConv",
     "EncoderUNet",
     "LiteLevels",
+    "NestedUNet",
     "PairedAugment",
+    "ResidualUNet",
+    "SeparableConv2d",
     "UNet",
     "UpStep",
     "add_noise",
@@ -65,6 +73,7 @@ __all__ = [
     "connected_components",
     "conv_block",
     "conv_transpose2d",
+    "deep_supervision_loss",
     "dice",
     "dice_focal_loss",
     "dilate",
@@ -122,4 +131,5 @@ __all__ = [
     "unmix_stains",
     "up_block",
     "upsample_bilinear",
+    "with_separable",
 ]
