@@ -1,0 +1,100 @@
+"""What the oracles of notebook b are made of, and cases for whole networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder.exercises.resnet.residual_blocks import Sizes, sizes_of, weights
+from autograder.spec import Case, Outputs, Ref, Rng, Step, Value, backward, call, load, mode, new
+
+FLOAT64 = torch.float64
+TRAIN, EVAL = mode("net", "train"), mode("net", "eval")
+OUT, GRADIENTS = call("out", Ref("x"), target="net"), backward("out", "x", "net")
+PARTS = call("state_dict", target="net", method="state_dict")
+LAYERS = "what it is made of"
+
+
+class Twice(nn.Module):
+    """Two 3 × 3 convolutions, each with a batch norm and a ReLU."""
+
+    def __init__(self, entering: int, leaving: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(entering, leaving, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(leaving)
+        self.conv2 = nn.Conv2d(leaving, leaving, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(leaving)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu())).relu()
+        return out
+
+
+def fitted(x: Tensor, like: Tensor) -> Tensor:
+    """The map at another's size: its middle, or its last row and column again."""
+    for axis in (-2, -1):
+        spare = max(x.shape[axis] - like.shape[axis], 0)
+        places = torch.arange(like.shape[axis], device=x.device) + spare // 2
+        x = x.index_select(axis, places.clamp(max=x.shape[axis] - 1))
+    return x
+
+
+@cache
+def sizes(kind: Callable[..., nn.Module], options: tuple[tuple[str, Value], ...]) -> Sizes:
+    """The shape of every entry of a network's state_dict."""
+    return sizes_of(lambda: kind(**dict(options)))
+
+
+def one(kind: Callable[..., nn.Module], rng: Rng, name: str, x: Tensor, *steps: Step, **options: Value) -> Case:
+    """A network whose weights are loaded, then `steps`."""
+    options = {"in_channels": x.shape[1], "width": 2, "depth": 2} | options
+    found = weights(rng, sizes(kind, tuple(options.items())), x.dtype)
+    program = (new("net", **options), load("net", found), *steps)
+    return Case(name, program, inputs={"x": x}, terms=x[:, 0].numel() * 36, scale=20.0)
+
+
+def by_hand(
+    kind: Callable[..., nn.Module],
+    name: str,
+    values: Mapping[str, Sequence[float]],
+    answer: Value,
+    note: str,
+    **options: Value,
+) -> Case:
+    """A network of zeros but for `values`, on 4 × 6 ones; a norm whose weight isn't named gives its bias."""
+    shapes = sizes(kind, tuple(options.items()))
+    found = {key: torch.zeros(shape) for key, shape in shapes.items()}
+    found |= {key: torch.tensor(0) for key in shapes if key.endswith("num_batches_tracked")}
+    found |= {key: torch.ones(shapes[key]) - 1e-5 for key in shapes if key.endswith("running_var")}  # eps makes it 1
+    found |= {key: torch.tensor(value).reshape(shapes[key]) for key, value in values.items()}
+    program = (new("net", **options), load("net", found), EVAL, OUT)
+    return Case(name, program, inputs={"x": torch.ones(1, 1, 4, 6)}, expect={"out": answer}, note=note, terms=36)
+
+
+def made_of(name: str = LAYERS, **options: Value) -> Case:
+    """What an answer builds, before anything is loaded."""
+    return Case(name, (new("net", **options), PARTS))
+
+
+def measure(case: Case, outputs: Outputs) -> Outputs:
+    """Of a state_dict the shapes, in order; all else as it is."""
+    if "state_dict" not in outputs:
+        return outputs
+    shapes = ["×".join(map(str, value.shape)) or "one number" for value in outputs["state_dict"].values()]
+    return {"how many tensors": len(shapes), "their shapes": shapes}
+
+
+def measure_names(case: Case, outputs: Outputs) -> Outputs:
+    """As `measure`, and the names too: later cells look at parts by name."""
+    if "state_dict" not in outputs:
+        return outputs
+    return measure(case, outputs) | {"their names": list(outputs["state_dict"])}
+
+
+def twisted(kind: type[nn.Module], **methods: Any) -> Any:
+    """The oracle with other methods or attributes."""
+    return type("Twisted", (kind,), methods)
