@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from autograder.bench.unet_augment import unet_augment
+from autograder.bench.unet_losses import unet_losses
 from autograder.bench.unet_net import unet_net
 from autograder.bench.unet_scores import unet_scores
 from autograder.exercises.lenet.network import Oracle as LeNetOfTorch
@@ -41,16 +42,14 @@ class Pair:
 
 def pairs() -> Iterator[Pair]:
     """All of them."""
-    from autograder.bench.unet_losses import losses
-
     yield from _resnets()
     yield from _norms()
     yield from _gates()
     yield from _attentions()
     yield from _transformers()
-    yield from losses()
     yield from _lenets()
     yield from unet_net()
+    yield from unet_losses()
     yield from unet_augment()
     yield from unet_scores()
 
