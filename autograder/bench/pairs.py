@@ -41,11 +41,14 @@ class Pair:
 
 def pairs() -> Iterator[Pair]:
     """All of them."""
+    from autograder.bench.unet_losses import losses
+
     yield from _resnets()
     yield from _norms()
     yield from _gates()
     yield from _attentions()
     yield from _transformers()
+    yield from losses()
     yield from _lenets()
     yield from unet_net()
     yield from unet_augment()
