@@ -89,7 +89,8 @@ class Comparison:
     def _numbers(self, expected: float, got: float, path: str) -> Mismatch | None:
         if isinstance(got, int) and got.bit_length() >= sys.float_info.max_exp:  # no float is as large
             got = math.inf if got > 0 else -math.inf
-        allowed = 0.0 if isinstance(expected, int) else self._allowed(path, FLOAT_EPS, abs(expected))
+        exact = isinstance(expected, int) or math.isinf(expected)  # a share of infinity would allow everything
+        allowed = 0.0 if exact else self._allowed(path, FLOAT_EPS, abs(expected))
         if expected == got or abs(expected - got) <= allowed:
             return None
         if self._lenient and math.isnan(expected) and math.isnan(got):

@@ -56,7 +56,7 @@ class Paper:
         self.seed = seed
         self.device = device or torch.device("cpu")
         self.cases = cases_of(exercise, seed)
-        self.mistakes = Mistakes(self.device)
+        self.mistakes = Mistakes(exercise, self.device)
         self._expected: dict[str, Expected] = {}
 
     def expected(self, case: Case) -> Expected:

@@ -13,6 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
 
+from autograder.bench.unet_augment import unet_augment
+from autograder.bench.unet_net import unet_net
+from autograder.bench.unet_scores import unet_scores
 from autograder.exercises.lenet.network import Oracle as LeNetOfTorch
 from autograder.references import reference
 
@@ -44,6 +47,9 @@ def pairs() -> Iterator[Pair]:
     yield from _attentions()
     yield from _transformers()
     yield from _lenets()
+    yield from unet_net()
+    yield from unet_augment()
+    yield from unet_scores()
 
 
 def _both_ways(name: str, peer: str, made: Callable[[], tuple[Answer, Answer, Inputs]], **options: Any) -> list[Pair]:

@@ -1,6 +1,8 @@
 """The callables and small objects that a case may name as an argument; the same ones in the kernel and in a worker."""
 
 from autograder.probes import judging as _judging  # noqa: F401  (registers its probes)
+from autograder.probes import label_errors as _label_errors  # noqa: F401
+from autograder.probes import levels as _levels  # noqa: F401
 from autograder.probes import named as _named  # noqa: F401
 from autograder.probes import networks as _networks  # noqa: F401
 from autograder.probes import segmenting as _segmenting  # noqa: F401

@@ -15,6 +15,8 @@ KINDS: Mapping[str, type[nn.Module]] = {
     "linear": nn.Linear,
     "norm": nn.BatchNorm2d,
     "relu": nn.ReLU,
+    "dropout": nn.Dropout,
+    "dropout2d": nn.Dropout2d,
     "mean": nn.AdaptiveAvgPool2d,
     "flatten": nn.Flatten,
 }

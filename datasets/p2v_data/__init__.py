@@ -10,7 +10,7 @@ from p2v_data.fashion import fashion
 from p2v_data.flowers import flowers
 from p2v_data.idx import read_idx
 from p2v_data.mask_folders import Cut, Layout, folder_of_masks
-from p2v_data.masks import MaskDataset, MaskSplit, outlined
+from p2v_data.masks import MaskDataset, MaskSplit, judged, outlined
 from p2v_data.nuclei import NucleiImage, nuclei, nuclei_image
 from p2v_data.photographs import photograph, photograph_provenance, photographs
 from p2v_data.pneumonia import pneumonia
@@ -50,6 +50,7 @@ __all__ = [
     "fetch",
     "flowers",
     "folder_of_masks",
+    "judged",
     "marked_digits",
     "nuclei",
     "nuclei_image",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from numpy.random import Generator
 
-STEP = 3.0  # pixels that a walk takes before it turns again
+STEP = 3  # pixels that a walk takes before it turns again
 
 
 class Path(NamedTuple):
@@ -74,18 +74,18 @@ def walk(
         off += turn
         offs.append(off)
     headings = heading + np.array(offs) + curve * STEP * np.arange(steps)
-    moves = STEP * np.stack([np.sin(headings), np.cos(headings)], axis=1)
-    points = np.concatenate([np.zeros((1, 2)), moves.cumsum(0)]) + np.array(start)
-    wandering = np.cumsum(wobble * random.standard_normal(steps + 1))
-    share = np.linspace(0, 1, steps + 1)
-    widths = (width[0] + (width[1] - width[0]) * share) * np.clip(1 + wandering - wandering.mean(), 0.7, 1.3)
-    fine = np.linspace(0, steps, int(2 * STEP * steps) + 1)
-    at = np.arange(steps + 1)
-    return Path(
-        np.stack([np.interp(fine, at, points[:, axis]) for axis in (0, 1)], axis=1),
-        np.interp(fine, at, widths),
-        np.interp(fine, at, np.append(headings, headings[-1])),
-    )
+    table = np.empty((steps + 1, 4))  # row, column, width, heading at each step
+    table[0, :2] = start
+    table[1:, 0], table[1:, 1] = np.sin(headings), np.cos(headings)
+    table[1:, :2] = table[0, :2] + STEP * table[1:, :2].cumsum(0)
+    wandering = (wobble * random.standard_normal(steps + 1)).cumsum()
+    share = np.arange(steps + 1) / steps
+    table[:, 2] = (width[0] + (width[1] - width[0]) * share) * (1 + wandering - wandering.mean()).clip(0.7, 1.3)
+    table[:-1, 3], table[-1, 3] = headings, headings[-1]
+    between = np.arange(2 * STEP)[:, None] / (2 * STEP)
+    fine = (table[:-1, None] + between * (table[1:] - table[:-1])[:, None]).reshape(-1, 4)
+    fine = np.concatenate([fine, table[-1:]])
+    return Path(fine[:, :2], fine[:, 2], fine[:, 3])
 
 
 def coverage(path: Path, side: int) -> Float[ndarray, "side side"]:

@@ -47,7 +47,7 @@ def paint_land(side: int, random: Generator) -> Land:
     network = _network(side, random)
     roads = np.zeros((side, side), bool)
     for path in network:
-        roads |= _lay(image, path, _surface(random), random.uniform(0.75, 0.95)) > 0.5
+        roads |= _lay(image, path, _surface(random), random.uniform(0.8, 0.97)) > 0.5
     _houses(image, network, roads, random)
     _trees(image, network, woods, random)
     return Land(_photographed(image, random), roads)
@@ -147,7 +147,7 @@ def _network(side: int, random: Generator) -> list[Path]:
 
 
 def _surface(random: Generator) -> Float[ndarray, " 3"]:
-    colour = (ASPHALT, GRAVEL, EARTH)[random.choice(3, p=(0.55, 0.25, 0.2))]
+    colour = (ASPHALT, GRAVEL, EARTH)[random.choice(3, p=(0.6, 0.28, 0.12))]
     return np.array(colour) * random.uniform(0.8, 1.15)
 
 
@@ -213,7 +213,7 @@ def _trees(image: Float[ndarray, "3 H W"], network: list[Path], woods: Bool[ndar
         inside = ((path.points >= 0) & (path.points < side - 1)).all(1)
         at = path.points[inside].round().astype(int)
         shaded = at[woods[at[:, 0], at[:, 1]]]
-        for place in shaded[:: int(random.integers(4, 12))]:
+        for place in shaded[:: int(random.integers(10, 30))]:
             row, column = place + random.uniform(-5, 5, 2)
             _plant(image, row, column, random.uniform(1.5, 3.5), random)
 

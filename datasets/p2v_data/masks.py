@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHOWN, OUTLINE = 4, (1.0, 0.85, 0.1)  # tiles in a summary; the colour of a mask's border
+HIT, MISSED, INVENTED = (0.0, 0.62, 0.45), (0.0, 0.45, 0.70), (0.84, 0.37, 0.0)  # green, blue, orange
 
 
 class MaskSplit(NamedTuple):
@@ -93,6 +94,24 @@ def outlined(image: Float[Tensor, "C H W"], mask: Int[Tensor, "H W"]) -> Float[T
 
     colour = image.expand(3, -1, -1) if len(image) == 1 else image
     return torch.where(_border(mask), torch.tensor(OUTLINE, device=image.device)[:, None, None], colour)
+
+
+def judged(image: Float[Tensor, "C H W"], found: Tensor, truth: Tensor) -> Float[Tensor, "3 H W"]:
+    """The image in grey, and over it in green what was rightly found, in blue what was missed, in orange the invented.
+
+    Args:
+        image: 0 to 1; it is shown half as bright, its brightest pixel at 1.
+        found: (H, W), what an answer marks: True, or above 0.
+        truth: (H, W), what should be marked, likewise.
+    """
+    import torch
+
+    grey = image.mean(0).cpu() / image.max().cpu().clamp(min=0.01)
+    seen = 0.6 * grey.expand(3, -1, -1).clone()
+    found, truth = found.cpu() > 0, truth.cpu() > 0
+    for where, colour in ((found & truth, HIT), (truth & ~found, MISSED), (found & ~truth, INVENTED)):
+        seen = torch.where(where, 0.35 * seen + 0.65 * torch.tensor(colour)[:, None, None], seen)
+    return seen
 
 
 def _border(mask: Int[Tensor, "H W"]) -> Bool[Tensor, "H W"]:

@@ -67,18 +67,13 @@ def upsample_bilinear(
     """
     if min(size) < 1:
         raise ValueError(f"a picture can't have {size[0]} × {size[1]} pixels")
-    wider = _stretched(x, -1, size[1], align_corners)  # columns first: there are fewer rows yet
-    return _stretched(wider, -2, size[0], align_corners)
-
-
-def _stretched(x: Tensor, axis: int, wanted: int, align_corners: bool) -> Tensor:
-    """One axis brought to `wanted` pixels."""
-    last = x.shape[axis] - 1
-    index = torch.arange(wanted, dtype=torch.float64, device=x.device)
-    places = index * (last / max(wanted - 1, 1)) if align_corners else (index + 0.5) * (last + 1) / wanted - 0.5
-    places = places.clamp(0, last)
-    before = places.long()
-    share = (places - before).to(x.dtype)
-    if axis == -2:
-        share = share[:, None]
-    return torch.lerp(x.index_select(axis, before), x.index_select(axis, (before + 1).clamp(max=last)), share)
+    for axis, wanted in ((-1, size[1]), (-2, size[0])):  # columns first: there are fewer rows yet
+        last = x.shape[axis] - 1
+        index = torch.arange(wanted, dtype=torch.float64, device=x.device)
+        corners, borders = index * (last / max(wanted - 1, 1)), (index + 0.5) * (last + 1) / wanted - 0.5
+        places = (corners if align_corners else borders).clamp(0, last)
+        before = places.long()
+        after = (before + 1).clamp(max=last)
+        share = (places - before).to(x.dtype)[(..., *[None] * (-1 - axis))]
+        x = torch.lerp(x.index_select(axis, before), x.index_select(axis, after), share)
+    return x

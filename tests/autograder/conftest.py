@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,7 +27,15 @@ def place(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(scope="session")
+def new_class(tmp_path_factory):
+    """A class folder as `p2v classroom init` makes it, to be copied: weaving the course takes a second or two."""
+    folder = tmp_path_factory.mktemp("new_class")
+    classroom.init(folder)
+    return folder
+
+
 @pytest.fixture
-def room(place):
-    classroom.init(place)
+def room(new_class, place):
+    shutil.copytree(new_class, place, dirs_exist_ok=True)
     return Classroom(place)

@@ -25,6 +25,7 @@ def differ(expected, got, rule=STRICT):
         torch.tensor([1 + 2j]),
         3,
         2.5,
+        math.inf,
         True,
         None,
         "a",
@@ -53,6 +54,9 @@ def test_a_value_equals_itself(value):
         (1, 1.0, "type"),
         (True, 1, "type"),
         (2, 3, "value"),
+        (math.inf, 0.0, "value"),
+        (math.inf, -math.inf, "nonfinite"),
+        (math.inf, math.nan, "nonfinite"),
     ],
 )
 def test_a_difference_is_found_and_classed(expected, got, kind):

@@ -15,7 +15,7 @@ from tests.autograder.toys import DOUBLE, NET, TIMED, toy
 CPU = torch.device("cpu")
 NUMBERS = 1000
 CASES = [of_call(f"case {number}", x=torch.full((NUMBERS,), float(number))) for number in range(4)]
-ENTRY = 2 * OBJECT + OBJECT + 4 * NUMBERS  # a trace, its table of outputs, and one of them
+ENTRY = 4 * OBJECT + 4 * NUMBERS  # an outcome, the list of what it holds, its table of outputs, and one of them
 
 
 def counted():
@@ -39,7 +39,7 @@ def remembered(trace):
 def test_verdicts_are_the_same_whether_anything_is_kept_or_not(exercise):
     exercise = replace(exercise, forbidden=())
     kept, forgotten = Paper(exercise, 0), Paper(exercise, 0)
-    forgotten.mistakes = Mistakes(CPU, most=0)
+    forgotten.mistakes = Mistakes(exercise, CPU, most=0)
     for answer in [*(wrong.answer for wrong in exercise.wrong), lambda *args, **kwargs: torch.zeros(())]:
         run = in_this_process(exercise, answer, CPU)
         one, other = (judge(exercise, run, paper=paper) for paper in (kept, forgotten))
@@ -59,19 +59,33 @@ def test_however_many_answers_are_judged_a_mistake_runs_once_a_case():
 
 def test_no_more_is_kept_than_was_said_and_the_least_recently_used_goes():
     wrong, seen = counted()
-    mistakes = Mistakes(CPU, most=2 * ENTRY)
+    mistakes = Mistakes(DOUBLE, CPU, most=2 * ENTRY)
     for number in (0, 1, 0, 2, 0, 1):
-        assert float(mistakes.trace(CASES[number], wrong).outputs["out"][0]) == 3 * number
+        assert float(mistakes.outcome(CASES[number], wrong).trace.outputs["out"][0]) == 3 * number
         assert mistakes.bytes <= 2 * ENTRY
     assert seen == [0, 1, 2, 1]
 
 
+def test_the_measure_looks_once_at_each_outcome():
+    looked = []
+
+    def measure(case, outputs):
+        looked.append(case.name)
+        return outputs
+
+    paper = Paper(toy(measure=measure), 0)
+    for factor in (3, 4, 5):
+        looked.clear()
+        judge(paper.exercise, in_this_process(paper.exercise, lambda x, factor=factor: factor * x, CPU), paper=paper)
+    assert max(looked.count(case.name) for case in paper.cases) == 2  # by the judge, and by the diagnosis
+
+
 def test_what_is_too_large_is_not_kept_and_drives_nothing_out():
     wrong, seen = counted()
-    mistakes = Mistakes(CPU, most=ENTRY)
+    mistakes = Mistakes(DOUBLE, CPU, most=ENTRY)
     large = of_call("large", x=torch.full((NUMBERS + 1,), 9.0))
     for case in (CASES[1], large, CASES[1], large):
-        mistakes.trace(case, wrong)
+        mistakes.outcome(case, wrong)
     assert seen == [1, 9, 9]
     assert mistakes.bytes == ENTRY
 
@@ -84,12 +98,12 @@ def test_answers_reach_neither_what_is_kept_nor_what_it_was_made_from():
     exercise = replace(TIMED, forbidden=())
     paper = Paper(exercise, 0)
     judge(exercise, in_this_process(exercise, exercise.wrong[0].answer, CPU), paper=paper)
-    before = [remembered(paper.mistakes.trace(case, wrong)) for wrong in exercise.wrong for case in paper.cases]
+    before = [remembered(paper.mistakes.outcome(case, wrong).trace) for wrong in exercise.wrong for case in paper.cases]
     verdict = judge(exercise, in_this_process(exercise, vandal, CPU), paper=paper)
     assert verdict.first_failing.problem.kind == "changed"
     fresh = Paper(exercise, 0)
-    after = [paper.mistakes.trace(case, wrong) for wrong in exercise.wrong for case in paper.cases]
-    anew = [fresh.mistakes.trace(case, wrong) for wrong in exercise.wrong for case in fresh.cases]
+    after = [paper.mistakes.outcome(case, wrong).trace for wrong in exercise.wrong for case in paper.cases]
+    anew = [fresh.mistakes.outcome(case, wrong).trace for wrong in exercise.wrong for case in fresh.cases]
     for old, kept, new in zip(before, after, anew, strict=True):
         assert old.keys() == kept.outputs.keys() == new.outputs.keys()
         assert all(torch.equal(old[name], kept.outputs[name]) for name in old)

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import label
 
 import p2v_data
-from p2v_data import MaskSplit, nuclei, nuclei_image, outlined, roads, vessels
+from p2v_data import MaskSplit, judged, nuclei, nuclei_image, outlined, roads, vessels
 from p2v_data.masks import tiles
 from p2v_data.painted import Picture, painted_parts
 
@@ -174,6 +174,13 @@ def test_an_outline_is_a_regions_own_outermost_pixels():
     expected = mask.bool().clone()
     expected[2:4, 3:5] = False
     assert torch.equal(seen, expected)
+
+
+def test_what_was_found_missed_and_invented_has_its_colour():
+    found, truth = torch.tensor([[1, 1, 0, 0]]), torch.tensor([[True, False, True, False]])
+    seen = judged(torch.full((1, 1, 4), 0.5), found, truth)
+    assert seen.argmax(0).tolist() == [[1, 0, 2, 0]]  # green, orange, blue, and grey: all three alike
+    assert seen[:, 0, 3].tolist() == pytest.approx([0.6] * 3)
 
 
 def test_tiles_row_by_row():

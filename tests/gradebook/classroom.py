@@ -12,15 +12,16 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.weave import build
-
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 7
 Handed = NotebookNode | bytes  # a notebook, or a file that is none
 
 
 class Classroom:
-    """A course in a temporary folder, with the solutions and nbgrader_config.py of this checkout."""
+    """A course in a temporary folder, with the solutions and nbgrader_config.py of this checkout.
+
+    The notebooks are the checkout's, which are as a build makes them (tests/autograder/weave/test_weave_course.py).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "course folder"  # a blank, as on many an instructor's machine
@@ -28,7 +29,7 @@ class Classroom:
         self.folder.mkdir()
         self.home.mkdir()
         shutil.copytree(ROOT / "solutions", self.folder / "solutions", ignore=shutil.ignore_patterns("__pycache__"))
-        build(self.folder)
+        shutil.copytree(ROOT / "course", self.folder / "course")
         config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
         exchange = f"c.Exchange.root = {str(folder / 'exchange')!r}\n"
         (self.folder / "nbgrader_config.py").write_text(f"{config}c.JudgeExercises.seed = {SEED}\n{exchange}")

@@ -17,3 +17,8 @@ SCORES = (
 )
 IMAGES = ("scipy.ndimage", "skimage", "cv2", "kornia", "monai", "cc3d", "edt", "mahotas", "SimpleITK", "itk")
 AUGMENTERS = ("albumentations", "torchvision", "torchio", "batchgenerators", "imgaug", "volumentations", *IMAGES)
+
+MASKS_OF_THE_COURSE = tuple(
+    f"p2v_data.{name}*"
+    for name in ("nuclei", "roads", "vessels", "mask", "folder_of_masks", "painted", "countryside", "retina", "fetch")
+)
