@@ -101,6 +101,9 @@ ARMS: dict[str, Arm] = {
     "depth 1": Arm(lambda: UNet(3, 1, 8, 1)),
     "half the tiles": Arm(lambda: UNet(3, 1, 8, 3), tiles=48),
     "half the steps": Arm(lambda: UNet(3, 1, 8, 3), {"steps": STEPS // 2}),
+    "U-Net, four times the steps": Arm(lambda: UNet(3, 1, 8, 3), {"steps": 4 * STEPS}),
+    "FCN, four times the steps": Arm(lambda: FCN(3, 1, 13, 3), {"steps": 4 * STEPS}),
+    "depth 1, four times the steps": Arm(lambda: UNet(3, 1, 8, 1), {"steps": 4 * STEPS}),
     "nuclei: U-Net": Arm(lambda: UNet(1, 1, 8, 3), data="nuclei"),
     "nuclei: no skips": Arm(lambda: UNet(1, 1, 9, 3, skips=False), data="nuclei"),
 }
@@ -214,11 +217,14 @@ def run_search(name: str, fold: int, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def jobs() -> Iterator[tuple[str, str, int]]:
-    """Every training: kind, arm, seed or fold. A seed of all arms before the next one."""
+    """Every training: kind, arm, seed or fold. A seed of all arms before the next one; the longest last."""
+    long = [name for name in ARMS if "four times" in name]
     for seed in range(SEEDS):
-        yield from (("arms", name, seed) for name in ARMS)
+        yield from (("arms", name, seed) for name in ARMS if name not in long)
     for fold in range(FOLDS):
         yield from (("search", f"depth {depth} width {width}", fold) for depth in DEPTHS for width in WIDTHS)
+    for seed in range(SEEDS):
+        yield from (("arms", name, seed) for name in long)
 
 
 def record(seconds: float) -> dict[str, Any]:
