@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from autograder.bench.unet_augment import unet_augment
+from autograder.bench.unet_losses import unet_losses
 from autograder.bench.unet_net import unet_net
 from autograder.bench.unet_scores import unet_scores
 from autograder.exercises.lenet.network import Oracle as LeNetOfTorch
@@ -48,6 +49,7 @@ def pairs() -> Iterator[Pair]:
     yield from _transformers()
     yield from _lenets()
     yield from unet_net()
+    yield from unet_losses()
     yield from unet_augment()
     yield from unet_scores()
 

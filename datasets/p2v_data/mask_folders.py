@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from p2v_data.dataset import Provenance
 from p2v_data.errors import DataDamagedError, DataMissingError
 from p2v_data.masks import MaskDataset, MaskSplit, tiles
-from p2v_data.split import SPLIT_SEED
 from p2v_data.store import full_set, require
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from PIL.Image import Image
     from torch import Tensor
 
@@ -109,6 +107,8 @@ def folder_of_masks(
         DataDamagedError: a file can't be read, a mask has another size than its picture or is not black and white.
         ValueError: more tiles asked for than there are, or a side that doesn't fit.
     """
+    import numpy as np
+
     known = full_set(str(source)) if source in BY_HAND else None
     path = require(known.name, folder) if known else Path(source)
     parts = _divided(find_pairs(path, layout))
@@ -177,6 +177,10 @@ def _paired(images: dict[str, Path], masks: dict[str, Path]) -> list[Pair]:
 
 def _divided(pairs: list[Pair]) -> list[list[Pair]]:
     """Three parts, each with one picture at least."""
+    import numpy as np
+
+    from p2v_data.split import SPLIT_SEED
+
     if len(pairs) < len(FRACTIONS):
         raise DataMissingError(f"{len(pairs)} pictures with masks can't be divided into three parts: 3 are needed.")
     order = [pairs[number] for number in np.random.RandomState(SPLIT_SEED).permutation(len(pairs))]
@@ -185,8 +189,9 @@ def _divided(pairs: list[Pair]) -> list[list[Pair]]:
     return [order[:begin], order[begin : begin + held[0]], order[begin + held[0] :]]
 
 
-def _part(pairs: list[Pair], count: int | None, cut: Cut, random: np.random.Generator, first: int) -> MaskSplit:
+def _part(pairs: list[Pair], count: int | None, cut: Cut, random: Generator, first: int) -> MaskSplit:
     """So many tiles of these pictures, which are numbered from `first` on."""
+    import numpy as np
     import torch
 
     images, masks, sources = [], [], []
@@ -209,6 +214,7 @@ def _part(pairs: list[Pair], count: int | None, cut: Cut, random: np.random.Gene
 
 def _made(pair: Pair, cut: Cut) -> tuple[Tensor, Tensor]:
     """A picture and its mask as tiles, (n, C, side, side) and (n, side, side)."""
+    import numpy as np
     import torch
 
     picture, mask = _opened(pair.image, "RGB"), _black_and_white(pair.mask)
@@ -245,6 +251,7 @@ def _opened(path: Path, mode: str) -> Image:
 
 def _black_and_white(path: Path) -> Image:
     """The mask as 0 and 255; JPEG's smear counts as what it is nearer to."""
+    import numpy as np
     from PIL import Image
 
     values = np.asarray(_opened(path, "L"))

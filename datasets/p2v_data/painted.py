@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from p2v_data.masks import MaskSplit, tiles
 
 if TYPE_CHECKING:
@@ -56,6 +54,7 @@ def painted_parts(paint: Paint, counts: Counts, *, side: int, seed: int) -> list
 
 
 def _tiles_of(paint: Paint, count: int, *, side: int, key: tuple[int, int], first: int) -> MaskSplit:
+    import numpy as np
     import torch
 
     found: list[list[torch.Tensor]] = []

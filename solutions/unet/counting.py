@@ -27,7 +27,7 @@ def label_counts(
     if ignore is not None:
         true, predicted = (labels[true != ignore] for labels in (true, predicted))
     for name, labels in (("true", true), ("predicted", predicted)):
-        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        if labels.numel() and not 0 <= (ends := labels.aminmax()).min <= ends.max < classes:
             raise ValueError(f"{name} holds a label outside 0 … {classes - 1}")
     pairs = torch.bincount((true.long() * classes + predicted).flatten(), minlength=classes**2)
     table = pairs.reshape(classes, classes)

@@ -87,7 +87,7 @@ def dice_focal_loss(
     Dice loss 0.286, focal loss 0.15, focal_weight 2: 0.286 + 0.3 = 0.586.
 
     Raises ValueError as the two do. Source: Zhu and others 2019 (AnatomyNet). Peer: MONAI's
-    `DiceFocalLoss`, up to the means of `focal_loss`.
+    `DiceFocalLoss` for one channel; with more its focal part is K binary losses, whatever the Dice part.
     """
     dice = soft_dice_loss(logits, labels, reduction, batch, include_background, ignore_index, smooth)
     focal = focal_loss(logits, labels, gamma, alpha, reduction, ignore_index)

@@ -70,12 +70,12 @@ def cells_with_gates(images, masks, seed=0):
 
 def vessels_of_two_levels(images, masks, seed=0):
     model = made(seed, lambda: UNet(1, 1, 10, 2, up="bilinear")).to(images.device)
-    return trained(model, images, masks, both_losses, 250, 1e-2, seed)
+    return trained(model, images, masks, both_losses, 170, 1e-2, seed)
 
 
 def roads_with_weights(images, masks, seed=0):
     model = made(seed, lambda: UNet(3, 1, 8, 3, up="bilinear")).to(images.device)
-    return trained(model, images, masks, heavier_pixels, 300, 1e-2, seed)
+    return trained(model, images, masks, heavier_pixels, 200, 1e-2, seed)
 
 
 ALTERNATIVES = {

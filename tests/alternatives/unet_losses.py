@@ -221,7 +221,7 @@ def focal_by_cases(logits, labels, gamma=2.0, alpha=None, reduction="mean", igno
 def focal_by_labels(logits, labels, gamma=2.0, alpha=None, reduction="mean", ignore_index=None):
     """One label after the other, each with its weight; the slope at p = 1 kept finite by a tiny number."""
     log, use = own_log(logits, labels, ignore_index)
-    losses = torch.zeros_like(log)
+    losses = 0 * log
     for label in labels[use].unique().tolist():
         here = (labels == label) & use
         weight = 1.0 if alpha is None else (alpha if label else 1 - alpha)

@@ -1,6 +1,6 @@
 """Records the loss study of lesson 05: eight losses on thin roads that are 1 % of the pixels. Which fail, and how?
 
-    python tools/studies/losses.py         # about ten minutes on one core
+    python tools/studies/losses.py         # about a quarter of an hour on one core
     python tools/studies/losses.py --draw  # only the picture, from what was recorded
 
 Writes datasets/p2v_data/studies/losses.json, which the notebook draws, and docs/pictures/losses-study.png.
