@@ -4,7 +4,51 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from solutions.unet import AttentionGate, DoubleConv, UpStep, conv_block, fit_to, merge_block, norm_layer, up_block
+from solutions.unet import AttentionGate, DoubleConv, fit_to
+
+# --- what the notebook gives: an answer may not take it from elsewhere -----------------------------------------------
+
+
+def norm_layer(norm, channels):
+    if norm == "none":
+        return nn.Identity()
+    return nn.BatchNorm2d(channels) if norm == "batch" else nn.InstanceNorm2d(channels, affine=True)
+
+
+class UpStep(nn.Module):
+    def __init__(self, in_channels, skip_channels, norm, padding, up):
+        super().__init__()
+        half = in_channels // 2
+        self.padding = padding
+        if up == "transpose":
+            self.up = nn.ConvTranspose2d(in_channels, half, 2, stride=2)
+        else:
+            self.up = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(in_channels, half, 1))
+        self.conv = DoubleConv(skip_channels + half, half, norm, padding)
+
+    def forward(self, x, skip, size):
+        x = fit_to(self.up(x), size) if self.padding else self.up(x)
+        return self.conv(x if skip is None else torch.cat([fit_to(skip, tuple(x.shape[2:])), x], dim=1))
+
+
+def conv_block(in_channels, out_channels, stride=1):
+    layers = []
+    for channels, step in ((in_channels, stride), (out_channels, 1)):
+        convolution = nn.Conv2d(channels, out_channels, 3, step, padding=1)
+        layers += [convolution, nn.BatchNorm2d(out_channels), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def up_block(in_channels, out_channels):
+    larger = nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)
+    return nn.Sequential(larger, nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+def merge_block(in_channels, out_channels):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.InstanceNorm2d(out_channels), nn.PReLU()
+    )
+
 
 # --- larger pictures -------------------------------------------------------------------------------------------------
 
