@@ -96,7 +96,10 @@ def _tensor_header(value: Tensor, blobs: list[bytes]) -> dict[str, Any]:
     lying = value.permute(order) if value.dim() else value
     if not lying.is_contiguous():
         order, lying = list(range(value.dim())), value.contiguous()
-    blobs.append(lying.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if lying.numel() else b"")
+    flat = lying.reshape(-1)
+    if flat.numel() == 1:
+        flat = flat.clone(memory_format=torch.contiguous_format)  # a single number is contiguous at any stride
+    blobs.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
     dtype = str(value.dtype).removeprefix("torch.")
     return {"dtype": dtype, "shape": list(lying.shape), "order": order, "bytes": len(blobs[-1])}
 

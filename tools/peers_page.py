@@ -1,6 +1,6 @@
 """Writes what `p2v bench peers --json` measured into the tables of docs/peers-measured.md.
 
-p2v bench peers --json > tools/peers.json   # ten minutes on a quiet machine
+p2v bench peers --json > tools/peers.json   # twenty minutes on a quiet machine
 python tools/peers_page.py
 """
 

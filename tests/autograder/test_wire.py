@@ -40,6 +40,7 @@ def same(one, other):
         torch.randn(3, dtype=torch.bfloat16),
         torch.ones(1).expand(4),
         torch.randn(4, 4)[:, 1:3],
+        torch.empty_strided((1, 1), (2, 2)).fill_(3),
     ],
 )
 def test_round_trip(value):

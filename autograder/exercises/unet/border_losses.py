@@ -63,6 +63,9 @@ def shared_cases(rng: Rng) -> Iterator[Case]:
     yield case(rng, "label 255 ignored", 2, 3, 4, 4, labels=labels, ignore_index=255, reduction="none")
     more: dict[str, Any] = {"labels": labels, "ignore_index": 255, "reduction": "none", "batch": True}
     yield case(rng, "label 255 ignored, the batch as a whole", 2, 3, 4, 4, **more)
+    far = torch.ones(1, 5, 4, dtype=torch.long)
+    far[0, 0, 0], far[0, -1] = 0, 255
+    yield case(rng, "ignored pixels far from class 0", 1, 2, 5, 4, labels=far, ignore_index=255, reduction="none")
     labels = with_ignored(rng, rng.integers(0, 2, 1, 4, 3), 0)
     yield case(rng, "label 0 ignored, one channel", 1, 1, 4, 3, labels=labels, ignore_index=0)
     yield case(rng, "all ignored", 1, 1, 2, 3, labels=torch.full((1, 2, 3), 9), ignore_index=9)
