@@ -30,7 +30,7 @@ from p2v_data import UserError
 
 ALLOCATORS = ("as it comes", "kept")
 FEWEST, MOST, LONGEST = 6, 40, 12.0  # rounds, and seconds for a pair
-WIDTH = 180  # of the table where it goes into a file
+WIDTH = 200  # of the table where it goes into a file
 PULL = 20061  # a seed that no input has: a gradient along its input is one that a norm doesn't feel
 EQUAL = 1e-4  # the largest difference, relative to the largest value: float32 through fifty layers
 

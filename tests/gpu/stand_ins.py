@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+TYPES = ("Float", "Int", "Bool", "UInt8", "Shaped")
 
 
 class Shaped:
@@ -24,7 +25,7 @@ def install() -> None:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if importlib.util.find_spec("jaxtyping") is None:
-        sys.modules["jaxtyping"] = _module("jaxtyping", Float=Shaped, Int=Shaped, Bool=Shaped, UInt8=Shaped)
+        sys.modules["jaxtyping"] = _module("jaxtyping", **dict.fromkeys(TYPES, Shaped))
     if importlib.util.find_spec("tqdm") is None:
         bar = _module("tqdm.auto", tqdm=lambda items=(), *_, **__: items)
         sys.modules["tqdm"] = _module("tqdm", tqdm=bar.tqdm, auto=bar)
