@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
 
+from autograder.bench.pair import Answer, Inputs, Pair, alike, both_ways, drawn
 from autograder.bench.unet_augment import unet_augment
 from autograder.bench.unet_losses import unet_losses
 from autograder.bench.unet_net import unet_net
 from autograder.bench.unet_scores import unet_scores
 from autograder.exercises.lenet.network import Oracle as LeNetOfTorch
 from autograder.references import reference
-
-Answer = Callable[..., Any]
-Both = tuple[Answer, Answer]
-Inputs = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Ours and the peer's. made: gives the two and their inputs; a module of theirs has ours's weights.
-
-    backward: whether the gradients are taken too. wanted: how many times as quick as the peer ours must be; 1 means no
-    slower, None that there is no such aim: what is built up from simple operations, to be read.
-    """
-
-    name: str
-    peer: str
-    made: Callable[[], tuple[Answer, Answer, Inputs]]
-    backward: bool = False
-    wanted: float | None = 1.0
 
 
 def pairs() -> Iterator[Pair]:
@@ -54,11 +34,6 @@ def pairs() -> Iterator[Pair]:
     yield from unet_scores()
 
 
-def _both_ways(name: str, peer: str, made: Callable[[], tuple[Answer, Answer, Inputs]], **options: Any) -> list[Pair]:
-    there = Pair(name, peer, made, **options)
-    return [there, Pair(f"{name}, and back", peer, made, backward=True, **options)]
-
-
 # --- lesson 02 -------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +48,7 @@ def _resnets() -> Iterator[Pair]:
 def _nets(depth: int, *, train: bool) -> tuple[nn.Module, nn.Module, Inputs]:
     torch.manual_seed(depth)
     ours, theirs = reference("resnet", "ResNet")(depth), getattr(models, f"resnet{depth}")()
-    return *_alike(ours.train(train), theirs.train(train)), (torch.randn(4, 3, 224, 224),)
+    return *alike(ours.train(train), theirs.train(train)), (torch.randn(4, 3, 224, 224),)
 
 
 def _folded(depth: int) -> tuple[nn.Module, nn.Module, Inputs]:
@@ -102,12 +77,12 @@ def _norms() -> Iterator[Pair]:
     for shape in ((8, 64, 56, 56), (32, 256, 14, 14), (8, 64, 112, 112)):
         for train in (False, True):
             name = f"BatchNorm2d, {' × '.join(map(str, shape))}, {'training' if train else 'evaluation'}"
-            yield from _both_ways(name, "nn.BatchNorm2d", partial(_norm, shape, train=train))
+            yield from both_ways(name, "nn.BatchNorm2d", partial(_norm, shape, train=train))
 
 
 def _norm(shape: tuple[int, ...], *, train: bool) -> tuple[nn.Module, nn.Module, Inputs]:
-    ours, theirs = _alike(reference("resnet", "BatchNorm2d")(shape[1]), nn.BatchNorm2d(shape[1]))
-    return ours.train(train), theirs.train(train), (_drawn(*shape),)
+    ours, theirs = alike(reference("resnet", "BatchNorm2d")(shape[1]), nn.BatchNorm2d(shape[1]))
+    return ours.train(train), theirs.train(train), (drawn(*shape),)
 
 
 # --- lesson 03 -------------------------------------------------------------------------------------------------------
@@ -115,7 +90,7 @@ def _norm(shape: tuple[int, ...], *, train: bool) -> tuple[nn.Module, nn.Module,
 
 def _gates() -> Iterator[Pair]:
     for name, peer in (("SEBlock", "SqueezeExcite"), ("ECABlock", "EcaModule"), ("CBAM", "CbamModule")):
-        yield from _both_ways(name, f"timm's {peer}", partial(_gate, name))
+        yield from both_ways(name, f"timm's {peer}", partial(_gate, name))
 
 
 def _gate(name: str) -> tuple[nn.Module, nn.Module, Inputs]:
@@ -123,16 +98,16 @@ def _gate(name: str) -> tuple[nn.Module, nn.Module, Inputs]:
 
     channels, sizes = 64, {} if name == "ECABlock" else {"rd_channels": 4}
     made = {"SEBlock": squeeze_excite.SqueezeExcite, "ECABlock": eca.EcaModule, "CBAM": cbam.CbamModule}[name]
-    return *_alike(reference("attention", name)(channels), made(channels, **sizes)), (_drawn(8, channels, 56, 56),)
+    return *alike(reference("attention", name)(channels), made(channels, **sizes)), (drawn(8, channels, 56, 56),)
 
 
 def _attentions() -> Iterator[Pair]:
     for tokens in (197, 1024):
         name = f"MultiHeadAttention, {tokens} tokens"
-        yield from _both_ways(name, "nn.MultiheadAttention", partial(_heads, tokens))
+        yield from both_ways(name, "nn.MultiheadAttention", partial(_heads, tokens))
     for causal in (False, True):
         name = f"scaled_dot_product_attention, 197 tokens{', causal' if causal else ''}"
-        yield from _both_ways(name, "F.scaled_dot_product_attention", partial(_attention, causal=causal))
+        yield from both_ways(name, "F.scaled_dot_product_attention", partial(_attention, causal=causal))
 
 
 def _heads(tokens: int) -> tuple[Answer, Answer, Inputs]:
@@ -140,7 +115,7 @@ def _heads(tokens: int) -> tuple[Answer, Answer, Inputs]:
     ours = reference("attention", "MultiHeadAttention")(192, 3)
     theirs = nn.MultiheadAttention(192, 3, batch_first=True)
     ours.load_state_dict(theirs.state_dict())
-    return ours, _SelfAttention(theirs), (_drawn(1576 // tokens, tokens, 192),)
+    return ours, _SelfAttention(theirs), (drawn(1576 // tokens, tokens, 192),)
 
 
 class _SelfAttention(nn.Module):
@@ -158,7 +133,7 @@ class _SelfAttention(nn.Module):
 def _attention(*, causal: bool) -> tuple[Answer, Answer, Inputs]:
     ours = partial(reference("attention", "scaled_dot_product_attention"), causal=causal)
     theirs = partial(F.scaled_dot_product_attention, is_causal=causal)
-    return ours, theirs, tuple(_drawn(8, 3, 197, 64, seed=seed) for seed in range(3))
+    return ours, theirs, tuple(drawn(8, 3, 197, 64, seed=seed) for seed in range(3))
 
 
 # --- lesson 04 -------------------------------------------------------------------------------------------------------
@@ -178,29 +153,29 @@ def _transformer(size: str, *, train: bool) -> tuple[nn.Module, nn.Module, Input
     torch.manual_seed(len(size))
     ours = reference("vit", "VisionTransformer")(**reference("vit", "VIT_SIZES")[size])
     theirs = timm.create_model(f"vit_{size}_patch16_224")
-    return *_alike(ours.train(train), theirs.train(train)), (_drawn(2 if size == "base" else 8, 3, 224, 224),)
+    return *alike(ours.train(train), theirs.train(train)), (drawn(2 if size == "base" else 8, 3, 224, 224),)
 
 
 # --- lesson 01: built from simple operations, so without an aim ------------------------------------------------------
 
 
 def _lenets() -> Iterator[Pair]:
-    images, maps = partial(_drawn, 64, 6, 28, 28), partial(_drawn, 32, 16, 56, 56)
-    wide, kernels = partial(_drawn, 512, 400), partial(_drawn, 16, 6, 5, 5, seed=1)
+    images, maps = partial(drawn, 64, 6, 28, 28), partial(drawn, 32, 16, 56, 56)
+    wide, kernels = partial(drawn, 512, 400), partial(drawn, 16, 6, 5, 5, seed=1)
     parts: dict[str, tuple[Answer, Callable[[], Inputs]]] = {
         "conv2d": (F.conv2d, lambda: (images(), kernels())),
         "max_pool2d": (F.max_pool2d, lambda: (maps(), 2)),
         "avg_pool2d": (F.avg_pool2d, lambda: (maps(), 2)),
-        "linear": (F.linear, lambda: (wide(), _drawn(120, 400, seed=1), _drawn(120, seed=2))),
+        "linear": (F.linear, lambda: (wide(), drawn(120, 400, seed=1), drawn(120, seed=2))),
         "relu": (F.relu, lambda: (maps(),)),
         "tanh": (torch.tanh, lambda: (maps(),)),
-        "log_softmax": (partial(F.log_softmax, dim=1), lambda: (_drawn(4096, 100),)),
-        "cross_entropy": (F.cross_entropy, lambda: (_drawn(4096, 100), torch.arange(4096) % 100)),
+        "log_softmax": (partial(F.log_softmax, dim=1), lambda: (drawn(4096, 100),)),
+        "cross_entropy": (F.cross_entropy, lambda: (drawn(4096, 100), torch.arange(4096) % 100)),
     }
     for name, (theirs, inputs) in parts.items():
         peer = "torch.tanh" if name == "tanh" else f"F.{name}"
-        yield from _both_ways(name, peer, partial(_function, "lenet", name, theirs, inputs), wanted=None)
-    yield from _both_ways("LeNet5", "torch.nn's layers", _lenet, wanted=None)
+        yield from both_ways(name, peer, partial(_function, "lenet", name, theirs, inputs), wanted=None)
+    yield from both_ways("LeNet5", "torch.nn's layers", _lenet, wanted=None)
 
 
 def _function(lesson: str, name: str, theirs: Answer, inputs: Callable[[], Inputs]) -> tuple[Answer, Answer, Inputs]:
@@ -208,26 +183,4 @@ def _function(lesson: str, name: str, theirs: Answer, inputs: Callable[[], Input
 
 
 def _lenet() -> tuple[nn.Module, nn.Module, Inputs]:
-    return *_alike(reference("lenet", "LeNet5")(), LeNetOfTorch()), (_drawn(64, 1, 28, 28),)
-
-
-# --- the same weights ------------------------------------------------------------------------------------------------
-
-
-def _alike(ours: nn.Module, theirs: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Both with the same weights, statistics and scales, as a trained net might have; those of a new norm do
-    nothing."""
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.1)
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            module.running_mean.normal_(std=0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    ours.load_state_dict(theirs.state_dict())
-    return ours, theirs
-
-
-def _drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return *alike(reference("lenet", "LeNet5")(), LeNetOfTorch()), (drawn(64, 1, 28, 28),)

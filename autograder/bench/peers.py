@@ -23,7 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from autograder import machine, steady
-from autograder.bench.pairs import Answer, Pair, pairs
+from autograder.bench.pair import Answer, Pair
+from autograder.bench.pairs import pairs
 from autograder.marks import now
 from autograder.timing import cpu_seconds, one_thread, spread
 from p2v_data import UserError

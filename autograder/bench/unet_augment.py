@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from autograder.bench.pair import Answer, Inputs, Pair
 from autograder.references import reference
 
-if TYPE_CHECKING:
-    from autograder.bench.pairs import Pair
-
 COUNT, SIDE = 8, 256
-Made = tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...]]
+Made = tuple[Answer, Answer, Inputs]
 
 
 def unet_augment() -> Iterator[Pair]:
@@ -25,8 +23,6 @@ def unet_augment() -> Iterator[Pair]:
 
     Albumentations calls OpenCV, which is written for the processor: no aim but to know.
     """
-    from autograder.bench.pairs import Pair
-
     batch = f"{COUNT} pairs, 3 × {SIDE} × {SIDE}"
     yield Pair(f"flip_rotate, {batch}", "Albumentations' D4", _turn, wanted=None)
     yield Pair(f"affine_pair, {batch}", "Albumentations' Affine", _affine, wanted=None)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from autograder.bench.pair import Answer, Inputs, Pair
 from autograder.references import reference
-
-if TYPE_CHECKING:
-    from autograder.bench.pairs import Answer, Inputs, Pair
 
 SIDE, CLASSES, WANTED = 96, 4, 1.3
 
 
 def unet_losses() -> Iterator[Pair]:
     """Each loss that MONAI has too."""
-    from autograder.bench.pairs import Pair
-
     for ours, theirs in (
         ("soft_dice_loss", "DiceLoss"),
         ("generalised_dice_loss", "GeneralizedDiceLoss"),

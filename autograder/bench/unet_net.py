@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autograder.bench.pair import Answer, Inputs, Pair, alike, both_ways, drawn
 from autograder.references import reference
 
-if TYPE_CHECKING:
-    from autograder.bench.pairs import Pair
-
-Made = tuple[Any, Any, tuple[Any, ...]]
+Made = tuple[Answer, Answer, Inputs]
 CHANNELS = (16, 32, 64, 128)
 
 
 def unet_net() -> Iterator[Pair]:
     """Both U-Nets whole, and the two ways to enlarge a map, which are there to be read."""
-    from autograder.bench.pairs import Pair
-
     nets: dict[str, tuple[str, Callable[..., Made]]] = {
         "UNet": ("monai: TwoConv, Down, UpCat", _unet),
         "AttentionUNet": ("monai: AttentionUnet", _attention),
@@ -33,8 +29,7 @@ def unet_net() -> Iterator[Pair]:
         yield Pair(f"{name}, training, and back", peer, partial(made, train=True), backward=True)
     for name, made in {"conv_transpose2d": _transposed, "upsample_bilinear": _enlarged}.items():
         peer = "F.conv_transpose2d" if made is _transposed else "F.interpolate"
-        yield Pair(name, peer, made, wanted=None)
-        yield Pair(f"{name}, and back", peer, made, backward=True, wanted=None)
+        yield from both_ways(name, peer, made, wanted=None)
 
 
 def of_monais_blocks(in_channels: int, classes: int, width: int, depth: int, **upsampling: Any) -> nn.Module:
@@ -81,16 +76,10 @@ class _InTheirOrder(nn.Module):
         return out
 
 
-def _alike(
+def _with_their_weights(
     ours: nn.Module, theirs: nn.Module, renamed: Callable[[Mapping[str, Tensor]], dict[str, Tensor]], *, train: bool
 ) -> tuple[nn.Module, nn.Module]:
-    """Both with the same weights, and statistics as after some training."""
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            assert module.running_var is not None
-            module.running_var.uniform_(0.5, 1.5)
-    ours.load_state_dict(renamed(theirs.state_dict()))
+    alike(ours, theirs, renamed)
     names = list(renamed(dict(theirs.named_parameters())))
     return _InTheirOrder(ours.train(train), names), theirs.train(train)
 
@@ -99,8 +88,10 @@ def _unet(*, train: bool) -> Made:
     torch.manual_seed(0)
     ours, theirs = reference("unet", "UNet")(1, 2, width=16, depth=4), of_monais_blocks(1, 2, 16, 4)
     names = dict(zip(theirs.state_dict(), ours.state_dict(), strict=True))
-    both = _alike(ours, theirs, lambda state: {names[name]: value for name, value in state.items()}, train=train)
-    return *both, (_drawn(4, 1, 128, 128),)
+    both = _with_their_weights(
+        ours, theirs, lambda state: {names[name]: value for name, value in state.items()}, train=train
+    )
+    return *both, (drawn(4, 1, 128, 128),)
 
 
 def _attention(*, train: bool) -> Made:
@@ -108,8 +99,10 @@ def _attention(*, train: bool) -> Made:
 
     torch.manual_seed(0)
     ours = reference("unet", "AttentionUNet")(1, 2, CHANNELS)
-    both = _alike(ours, AttentionUnet(2, 1, 2, CHANNELS, (2, 2, 2)), reference("unet", "from_monai"), train=train)
-    return *both, (_drawn(4, 1, 128, 128),)
+    both = _with_their_weights(
+        ours, AttentionUnet(2, 1, 2, CHANNELS, (2, 2, 2)), reference("unet", "from_monai"), train=train
+    )
+    return *both, (drawn(4, 1, 128, 128),)
 
 
 def _gate(*, train: bool) -> Made:
@@ -118,19 +111,17 @@ def _gate(*, train: bool) -> Made:
     torch.manual_seed(0)
     ours, theirs = reference("unet", "AttentionGate")(32, 32, 16), AttentionBlock(2, f_int=16, f_g=32, f_l=32)
     names = dict(zip(theirs.state_dict(), ours.state_dict(), strict=True))
-    both = _alike(ours, theirs, lambda state: {names[name]: value for name, value in state.items()}, train=train)
-    return *both, (_drawn(4, 32, 64, 64), _drawn(4, 32, 64, 64, seed=1))
+    both = _with_their_weights(
+        ours, theirs, lambda state: {names[name]: value for name, value in state.items()}, train=train
+    )
+    return *both, (drawn(4, 32, 64, 64), drawn(4, 32, 64, 64, seed=1))
 
 
 def _transposed() -> Made:
     ours, theirs = reference("unet", "conv_transpose2d"), F.conv_transpose2d
-    return partial(ours, stride=2), partial(theirs, stride=2), (_drawn(4, 64, 32, 32), _drawn(64, 32, 2, 2, seed=1))
+    return partial(ours, stride=2), partial(theirs, stride=2), (drawn(4, 64, 32, 32), drawn(64, 32, 2, 2, seed=1))
 
 
 def _enlarged() -> Made:
     ours = partial(reference("unet", "upsample_bilinear"), size=(128, 128))
-    return ours, partial(F.interpolate, size=(128, 128), mode="bilinear"), (_drawn(4, 16, 64, 64),)
-
-
-def _drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return ours, partial(F.interpolate, size=(128, 128), mode="bilinear"), (drawn(4, 16, 64, 64),)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from autograder.bench.pair import Pair
 from autograder.references import reference
-
-if TYPE_CHECKING:
-    from autograder.bench.pairs import Pair
 
 SIDE, CLASSES = 128, 13
 
 
 def unet_scores() -> Iterator[Pair]:
     """Distances of one class and of all, and Dice from label maps; MONAI gets its one-hot maps ready-made."""
-    from autograder.bench.pairs import Pair
-
     monai = "monai.metrics"
     yield Pair(f"hausdorff, 95 %, {SIDE}³", f"{monai}.compute_hausdorff_distance", _one_class, wanted=1.7)
     yield Pair(

@@ -10,7 +10,8 @@ from rich.console import Console
 from torch import nn
 
 from autograder.bench import peers
-from autograder.bench.pairs import Pair, pairs
+from autograder.bench.pair import Pair
+from autograder.bench.pairs import pairs
 from autograder.bench.peers import ALLOCATORS, EQUAL, Compared
 from p2v_data import UserError
 
