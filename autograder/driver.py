@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from autograder import failures, probes
 from autograder.binding import Unfit, bind
+from autograder.parameters import misfit
 from autograder.spec import Case, Failure, Opaque, Outputs, Probe, Ref, Stage, Step, Trace, Value
 
 Guard = Callable[[], AbstractContextManager[Any]]
@@ -271,13 +272,13 @@ def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device)
         more = _parameters_beyond(module, weights)
         if more:  # buffers beyond the weights are the answer's own business, so the table leaves them out
             beside = {name: value for name, value in own.items() if name in weights or name in more}
-            raise _Refused(Failure("output", parameter_table(weights, beside)))
+            raise _Refused(Failure("output", misfit(weights, beside, module)))
         names = {name: name for name in weights}
     else:
         names = dict(zip(weights, own, strict=False))
         shapes = [tuple(value.shape) for value in weights.values()]
         if shapes != [tuple(value.shape) for value in own.values()]:
-            raise _Refused(Failure("output", parameter_table(weights, own)))
+            raise _Refused(Failure("output", misfit(weights, own, module)))
     dtype = next((value.dtype for value in weights.values() if value.is_floating_point()), None)
     module.to(device=device, dtype=dtype)
     own = module.state_dict()
@@ -292,27 +293,6 @@ def _parameters_beyond(module: nn.Module, weights: Mapping[str, Value]) -> set[s
     every = list(module.named_parameters(remove_duplicate=False))
     known = {id(parameter) for name, parameter in every if name in weights}
     return {name for name, parameter in every if id(parameter) not in known}
-
-
-SHOWN_ROWS = 12  # of a parameter table: a report has room for no more
-
-
-def parameter_table(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
-    """Expected and found parameters side by side, around the first row that differs, which is marked."""
-    left = [f"{name} {tuple(value.shape)}" for name, value in expected.items()]
-    right = [f"{name} {tuple(value.shape)}" for name, value in got.items()]
-    pairs = list(zip_longest(left, right, fillvalue="nothing"))
-    differs = [one.partition(" ")[2] != other.partition(" ")[2] for one, other in pairs]
-    marked = differs.index(True) if True in differs else len(pairs)
-    start = max(0, min(marked - SHOWN_ROWS // 2, len(pairs) - SHOWN_ROWS))
-    end = start + SHOWN_ROWS
-    width = max((len(one) for one, _ in pairs[start:end]), default=0)
-    rows = ["the parameters don't fit (expected on the left, yours on the right):"]
-    rows += [f"  … {start} rows that fit"] if start else []
-    for index, (one, other) in enumerate(pairs[start:end], start):
-        rows.append(f"  {one:<{width}}   {other}{'   ← first that differs' if index == marked else ''}")
-    rows += [f"  … {len(pairs) - end} more rows"] if end < len(pairs) else []
-    return "\n".join(rows)
 
 
 def _weights_like(output: Tensor) -> Tensor:

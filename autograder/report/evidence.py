@@ -9,6 +9,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from autograder import parameters
 from autograder.report.findings import finding
 from autograder.report.grids import compared, differing, input_grid, is_whole, unequal_shapes, worst_plane
 from autograder.report.parts import Grid, Grids, Inputs, Part, Picture, Pictures, Preformatted, Say, Stages
@@ -43,7 +44,7 @@ def evidence(result: CaseResult, all_found: Sequence[Mismatch], *, brief: bool, 
     problem = result.problem
     found = problem.mismatch if problem else None
     if problem is not None and problem.failure is not None and problem.failure.kind == "output":
-        rows = clean(problem.failure.message, 2000).partition("\n")[2]
+        rows = clean(parameters.split(problem.failure.message)[1], 2000)
         if rows:
             yield Preformatted("", rows)
     elif found is not None and found.kind == "shape":

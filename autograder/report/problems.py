@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autograder import parameters
 from autograder.compare import type_name
 from autograder.report.causes import advice
 from autograder.report.words import clean, counted, describe, dtype, listed, one_line, path_in_words, shape, short
@@ -53,9 +54,11 @@ def _of_failure(problem: Problem, exercise: Exercise) -> Explained:
             "check what ends each loop; then let one tensor operation do what the loop does value by value.",
         )
     if kind == "output":
-        first, table, _ = clean(message).partition("\n")
+        first, table, cause = parameters.split(message)
         step = "compare the attributes that __init__ makes, and their sizes, with the exercise's text, in order."
-        return Explained(_sentence(first), "", step if table else "return what the exercise's text asks for, no more.")
+        return Explained(
+            _sentence(first), clean(cause), step if table else "return what the exercise's text asks for, no more."
+        )
     advised = advice(message, exercise.name)
     return Explained(f"Your code raised {one_line(message)}", advised.cause, advised.step)
 

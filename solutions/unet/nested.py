@@ -79,7 +79,7 @@ def deep_supervision_loss(
 
     An output may be smaller than the target, as one from a lower level is. Then the target comes
     down to it, so that labels stay labels: pixel i of h takes the target's pixel ⌊(i + ½) · H / h⌋,
-    the one in which its middle lies; columns likewise.
+    the one in which its middle lies (of two, the later); columns likewise.
 
     weights: one for each output, taken as they are. None: 1 / number of outputs each.
 

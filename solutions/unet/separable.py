@@ -16,7 +16,7 @@ class SeparableConv2d(nn.Module):
     Nothing stands between the two. 8 channels become 16 with 8 · 9 + 8 · 16 = 200 weights; an
     ordinary 3 × 3 convolution has 8 · 16 · 9 = 1152.
 
-    Raises ValueError if `kernel` is even: it would have no middle. Source: Chollet 2017, section 2.
+    Raises ValueError if `kernel` is even: it would have no middle. Source: Chollet 2017, section 1.2.
     (MobileNet has a norm and a ReLU between the two.) Peer: Keras' `SeparableConv2D`.
     """
 

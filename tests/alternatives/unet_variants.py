@@ -118,9 +118,7 @@ class NestedColumnByColumn(nn.Module):
                 nodes[name] = DoubleConv(entering, wide[level], norm)
                 if step:
                     ups[name] = nn.ConvTranspose2d(wide[level + 1], wide[level], (2, 2), (2, 2))
-        order = [f"{total - step}_{step}" for total in range(depth + 1) for step in range(total + 1)]
-        self.nodes = nn.ModuleDict({name: nodes[name] for name in order})
-        self.ups = nn.ModuleDict({name: ups[name] for name in order if name in ups})
+        self.ups, self.nodes = nn.ModuleDict(ups), nn.ModuleDict(nodes)
         self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for _ in range(depth))
 
     def forward(self, images, steps=None):
@@ -149,7 +147,8 @@ def supervision_in_a_loop(outputs, target, loss, weights=None):
         weight = 1 / len(outputs) if weights is None else weights[k]
         small = target
         if out.shape[-2:] != target.shape[-2:]:
-            small = F.interpolate(target[:, None].float(), out.shape[-2:], mode="nearest-exact")[:, 0].to(target.dtype)
+            maps = F.interpolate(target.flatten(0, -3)[None].float(), out.shape[-2:], mode="nearest-exact")
+            small = maps.reshape(*target.shape[:-2], *out.shape[-2:]).to(target.dtype)
         total = total + weight * loss(out, small)
     return total
 

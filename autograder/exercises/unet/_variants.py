@@ -19,21 +19,6 @@ PARTS = call("state_dict", target="net", method="state_dict")
 LAYERS = "what it is made of"
 
 
-class Twice(nn.Module):
-    """Two 3 × 3 convolutions, each with a batch norm and a ReLU."""
-
-    def __init__(self, entering: int, leaving: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(entering, leaving, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(leaving)
-        self.conv2 = nn.Conv2d(leaving, leaving, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(leaving)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu())).relu()
-        return out
-
-
 def fitted(x: Tensor, like: Tensor) -> Tensor:
     """The map at another's size: its middle, or its last row and column again."""
     for axis in (-2, -1):
@@ -81,18 +66,23 @@ def made_of(name: str = LAYERS, **options: Value) -> Case:
 
 
 def measure(case: Case, outputs: Outputs) -> Outputs:
-    """Of a state_dict the shapes, in order; all else as it is."""
+    """Of a state_dict the shapes, in whatever order the parts were made; all else as it is."""
     if "state_dict" not in outputs:
         return outputs
-    shapes = ["×".join(map(str, value.shape)) or "one number" for value in outputs["state_dict"].values()]
+    shapes = sorted(_written(value) for value in outputs["state_dict"].values())
     return {"how many tensors": len(shapes), "their shapes": shapes}
 
 
 def measure_names(case: Case, outputs: Outputs) -> Outputs:
-    """As `measure`, and the names too: later cells look at parts by name."""
+    """As `measure`, under the parts' names: later cells look at parts by name."""
     if "state_dict" not in outputs:
         return outputs
-    return measure(case, outputs) | {"their names": list(outputs["state_dict"])}
+    found = outputs["state_dict"]
+    return {"how many tensors": len(found), "its parts": {name: _written(value) for name, value in found.items()}}
+
+
+def _written(value: Tensor) -> str:
+    return "×".join(map(str, value.shape)) or "one number"
 
 
 def speed(oracle: Callable[..., nn.Module]) -> Speed:

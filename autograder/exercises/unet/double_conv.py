@@ -229,7 +229,8 @@ WRONG = (
     Wrong(
         "gives its parts other names",
         OtherNames,
-        says="it works, but its parts are not called conv1, norm1, conv2 and norm2: weights are loaded by these names.",
+        says="it works, but its parts should be called conv1, norm1, conv2 and norm2, and not all are: weights are "
+        "loaded by these names.",
         look="the contract.",
     ),
 )

@@ -96,6 +96,26 @@ def from_the_corner(index: Tensor, old: int, new: int) -> Tensor:
     return index * old / new
 
 
+def half_a_pixel_too_far(index: Tensor, old: int, new: int) -> Tensor:
+    return (index + 0.5) * old / new
+
+
+def by_corners(place: Callable[[Tensor, int, int], Tensor]) -> Callable[..., Tensor]:
+    """Another rule for places with align_corners; without it all is right."""
+
+    def answer(x: Tensor, size: Size, align_corners: bool = False) -> Tensor:
+        if not align_corners:
+            return oracle(x, size)
+        for axis, wanted in ((2, size[0]), (3, size[1])):
+            index = torch.arange(wanted, dtype=FLOAT64, device=x.device)
+            places = place(index, x.shape[axis], wanted)
+            near = places.nan_to_num()
+            x = mixed(x, axis, near) + (places - near).to(x.dtype).reshape(-1, *[1] * (3 - axis))
+        return x
+
+    return answer
+
+
 def by(mode: str, **rules: bool) -> Callable[..., Tensor]:
     """Another rule of F.interpolate."""
 
@@ -161,6 +181,25 @@ PLACES = (
         says="a new pixel i is looked for at i · H/height: that is where its upper left corner lies. Everything moves "
         "down and to the right by half of what was gained.",
         look="the middle of pixel i is at i + ½. Where is it in the old picture, and how many of its middles is that?",
+    ),
+    Wrong(
+        "forgets to take half a pixel off again",
+        along(half_a_pixel_too_far),
+        says="a new pixel's middle is found at (i + ½) · H/height, measured from the border; between middles that is "
+        "half a pixel less.",
+        look="the first old middle lies at ½ from the border. Which number do its rows count it by?",
+    ),
+    Wrong(
+        "divides by all new rows with align_corners",
+        by_corners(lambda index, old, new: index * (old - 1) / new),
+        says="with align_corners the last row doesn't reach the last row of the old picture.",
+        look="from the first middle to the last there are height − 1 steps.",
+    ),
+    Wrong(
+        "divides by nothing for a single row",
+        by_corners(lambda index, old, new: index * (old - 1) / torch.tensor(new - 1.0, dtype=FLOAT64)),
+        says="with align_corners and a single new row or column, height − 1 is 0, and 0/0 is NaN.",
+        look="the contract says where a single row lies.",
     ),
     Wrong(
         "always puts corners on corners",

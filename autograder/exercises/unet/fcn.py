@@ -16,7 +16,6 @@ from autograder.exercises.unet._variants import (
     GRADIENTS,
     OUT,
     TRAIN,
-    Twice,
     by_hand,
     made_of,
     measure,
@@ -24,6 +23,7 @@ from autograder.exercises.unet._variants import (
     speed,
     twisted,
 )
+from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.spec import Case, Exercise, Rng, Wrong
 
 Size = torch.Size
@@ -47,9 +47,12 @@ class Oracle(nn.Module):
         super().__init__()
         widths = [width * 2**level for level in range(depth + 1)]
         self.levels = levels
-        self.first = Twice(in_channels, width)
-        self.down = nn.ModuleList(Twice(wide, 2 * wide) for wide in widths[:-1])
-        self.scores = nn.ModuleList(nn.Conv2d(wide, classes, 1) for wide in self.scored(widths))
+        self.first = DoubleConv(in_channels, width, norm)
+        self.down = nn.ModuleList(DoubleConv(wide, 2 * wide, norm) for wide in widths[:-1])
+        self.scores = nn.ModuleList(self.scoring(wide, classes) for wide in self.scored(widths))
+
+    def scoring(self, entering: int, leaving: int) -> nn.Module:
+        return nn.Conv2d(entering, leaving, 1)
 
     def scored(self, widths: list[int]) -> list[int]:
         """The channels of the levels that are scored."""
@@ -109,6 +112,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     )
     yield one(Oracle, rng, "all levels, odd sizes", rng.normal(1, 2, 13, 10), EVAL, OUT, levels=3)
     yield one(Oracle, rng, "training, not contiguous", rng.strided(2, 2, 8, 9), TRAIN, OUT, levels=2)
+    yield one(Oracle, rng, "instance norm", rng.normal(1, 1, 8, 4), EVAL, OUT, norm="instance", levels=2)
     double = rng.normal(2, 1, 7, 8, dtype=FLOAT64)
     yield one(Oracle, rng, "float64, gradients", double, TRAIN, OUT, GRADIENTS, depth=1, levels=2)
 
@@ -167,6 +171,23 @@ def probabilities(self: Any, total: Tensor, maps: list[Tensor]) -> Tensor:
 
 def averaging(self: Any, x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
+
+
+class IgnoresNorm(Oracle):
+    def __init__(
+        self,
+        in_channels: int = 1,
+        classes: int = 1,
+        width: int = 16,
+        depth: int = 4,
+        levels: int = 3,
+        norm: str = "batch",
+    ) -> None:
+        super().__init__(in_channels, classes, width, depth, levels)
+
+
+def without_bias(self: Any, entering: int, leaving: int) -> nn.Module:
+    return nn.Conv2d(entering, leaving, 1, bias=False)
 
 
 WRONG = (
@@ -232,6 +253,18 @@ WRONG = (
         twisted(Oracle, halved=averaging),
         says="the maps are halved by their mean; here by their maximum.",
         look="the contract's line on `down`.",
+    ),
+    Wrong(
+        "ignores the norm",
+        IgnoresNorm,
+        says="the way down has batch norms, whatever norm was asked for.",
+        look="what is each DoubleConv made with?",
+    ),
+    Wrong(
+        "scores without a bias",
+        twisted(Oracle, scoring=without_bias),
+        says="the 1 × 1 convolutions of `scores` have no bias; here they have one.",
+        look="the contract's line on `scores`.",
     ),
     Wrong(
         "gives probabilities",

@@ -110,6 +110,19 @@ def mirrors(i: Tensor, old: int, new: int) -> Tensor:
 
 
 @ruled
+def reflects(i: Tensor, old: int, new: int) -> Tensor:
+    i = i + max(old - new, 0) // 2
+    return torch.where(i < old, i, 2 * old - 2 - i).clamp(min=0)
+
+
+@ruled
+def starts_below_zero(i: Tensor, old: int, new: int) -> Tensor:
+    """A slice whose start counts from the end."""
+    kept = torch.arange(old, device=i.device)[(old - new) // 2 :]
+    return kept[i.clamp(max=len(kept) - 1)]
+
+
+@ruled
 def stretches(i: Tensor, old: int, new: int) -> Tensor:
     return i * old // new
 
@@ -127,6 +140,11 @@ def only_repeats(i: Tensor, old: int, new: int) -> Tensor:
 def zeros_around(x: Tensor, size: Size) -> Tensor:
     kept = only_cuts(x, size)
     return F.pad(kept, (0, size[1] - kept.shape[3], 0, size[0] - kept.shape[2]))
+
+
+def rows_before_columns(x: Tensor, size: Size) -> Tensor:
+    kept = only_cuts(x, size)
+    return F.pad(kept, (0, size[0] - kept.shape[2], 0, size[1] - kept.shape[3]), mode="replicate")
 
 
 def width_first(x: Tensor, size: Size) -> Tensor:
@@ -207,6 +225,28 @@ REPEATING = (
     ),
 )
 
+PADDING = (
+    Wrong(
+        "reflects the border",
+        reflects,
+        says='after the last row comes the one before it (F.pad\'s mode "reflect"); the last is repeated.',
+        look="F.pad has another mode for it.",
+    ),
+    Wrong(
+        "cuts from a negative row",
+        starts_below_zero,
+        says="where an axis is too short, it is cut all the same: (rows − wanted) // 2 is negative, and a slice that "
+        "starts at −1 starts at the last row.",
+        look="what should your start be where nothing is to be cut?",
+    ),
+    Wrong(
+        "lengthens columns for rows",
+        rows_before_columns,
+        says="missing rows are added as columns, and columns as rows.",
+        look="F.pad begins with the last axis: (left, right, top, bottom).",
+    ),
+)
+
 OTHERS = (
     Wrong(
         "stretches the map",
@@ -238,7 +278,7 @@ FIT = Exercise(
     id="unet.fit_to",
     cases=cases,
     oracle=oracle,
-    wrong=(*CROPPING, *REPEATING, *OTHERS),
+    wrong=(*CROPPING, *REPEATING, *PADDING, *OTHERS),
     hints=(
         "Two steps: cut what is too long, then lengthen what is too short. A map that fits passes both unchanged.",
         "spare = max(rows − wanted, 0); the middle begins at spare // 2.",

@@ -146,7 +146,7 @@ SIZES = (
     Wrong(
         "gives its parts other names",
         OtherNames,
-        says="it works, but its parts have other names than the contract's: MONAI's weights won't load.",
+        says="it works, but some parts have other names than the contract's: MONAI's weights won't load.",
         look="first, down, ups, gates, merges, head.",
     ),
 )

@@ -318,7 +318,8 @@ WEIGHTS = (
     Wrong(
         "gives its parts other names",
         OtherNames,
-        says="it works, but its parts are not called w_gate, w_skip and psi: weights are loaded by these names.",
+        says="it works, but its parts should be called w_gate, w_skip and psi, and not all are: weights are loaded by "
+        "these names.",
         look="the contract's table.",
     ),
 )

@@ -15,7 +15,6 @@ from autograder.exercises.unet._variants import (
     FLOAT64,
     OUT,
     TRAIN,
-    Twice,
     by_hand,
     fitted,
     made_of,
@@ -24,6 +23,7 @@ from autograder.exercises.unet._variants import (
     speed,
     twisted,
 )
+from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.exercises.vit._vit import under_other_names
 from autograder.spec import Case, Exercise, Ref, Rng, Wrong, backward, call, state
 
@@ -44,12 +44,12 @@ class Oracle(nn.Module):
         self.depth = depth
         nodes, ups = nn.ModuleDict(), nn.ModuleDict()
         for lowest in range(depth + 1):
-            nodes[f"{lowest}_0"] = Twice(widths[lowest - 1] if lowest else in_channels, widths[lowest])
+            nodes[f"{lowest}_0"] = DoubleConv(widths[lowest - 1] if lowest else in_channels, widths[lowest], norm)
             for step in range(1, lowest + 1):
                 wide = widths[lowest - step]
                 name = f"{lowest - step}_{step}"
                 ups[name] = nn.ConvTranspose2d(2 * wide, wide, 2, 2)
-                nodes[name] = Twice(self.entering(step, wide), wide)
+                nodes[name] = DoubleConv(self.entering(step, wide), wide, norm)
         self.nodes, self.ups = nodes, ups
         self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for _ in range(depth))
 
@@ -104,6 +104,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield one(Oracle, rng, "depth 2, 2 classes", rng.normal(2, 2, 8, 12), EVAL, OUT, classes=2)
     yield one(Oracle, rng, "odd sizes, not contiguous", rng.strided(2, 2, 13, 10), EVAL, OUT)
     yield one(Oracle, rng, "the first output alone, in training", rng.normal(2, 1, 4, 6), TRAIN, SHALLOW, AFTERWARDS)
+    yield one(Oracle, rng, "instance norm", rng.normal(1, 1, 8, 4), EVAL, OUT, norm="instance")
     double = rng.normal(2, 1, 7, 8, dtype=FLOAT64)
     yield one(Oracle, rng, "float64, gradients of the deepest output", double, TRAIN, OUT, LAST, GRADIENTS)
 
@@ -170,6 +171,13 @@ def as_one_tensor(self: Any, row: list[Tensor], steps: int) -> Any:
 
 def probabilities(self: Any, row: list[Tensor], steps: int) -> Any:
     return [logits.sigmoid() for logits in Oracle.read(self, row, steps)]
+
+
+class IgnoresNorm(Oracle):
+    def __init__(
+        self, in_channels: int = 1, classes: int = 1, width: int = 16, depth: int = 4, norm: str = "batch"
+    ) -> None:
+        super().__init__(in_channels, classes, width, depth)
 
 
 class IgnoresSteps(Oracle):
@@ -270,6 +278,12 @@ WRONG = (
         says="the right outputs come back, but nodes that they don't need were worked out too: in training the "
         "statistics of their norms moved. And a shallow answer should be a cheap one.",
         look="which nodes does the first output need? Those with i + j ≤ 1.",
+    ),
+    Wrong(
+        "ignores the norm",
+        IgnoresNorm,
+        says="the nodes have batch norms, whatever norm was asked for.",
+        look="what is each DoubleConv made with?",
     ),
     Wrong(
         "gives its parts other names",

@@ -189,7 +189,8 @@ OPTIONS = (
     Wrong(
         "gives its parts other names",
         OtherNames,
-        says="it works, but its parts are not called first, down, ups and head: weights are loaded by these names.",
+        says="it works, but its parts should be called first, down, ups and head, and not all are: weights are loaded "
+        "by these names.",
         look="the contract's table.",
     ),
 )

@@ -21,9 +21,15 @@ def shares(outputs: Sequence[Tensor], weights: Weights) -> list[float]:
     return [1 / len(outputs)] * len(outputs) if weights is None else list(weights)
 
 
+def resized(target: Tensor, how: Callable[[Tensor], Tensor]) -> Tensor:
+    """A target whose maps were brought to another size as numbers."""
+    maps = how(target.reshape(1, -1, *target.shape[-2:]).double())
+    return maps.reshape(*target.shape[:-2], *maps.shape[-2:]).to(target.dtype)
+
+
 def exact(target: Tensor, size: torch.Size) -> Tensor:
     """The target at another size, by the pixels in which the middles lie."""
-    return F.interpolate(target[:, None].double(), size=size, mode="nearest-exact")[:, 0].to(target.dtype)
+    return resized(target, lambda maps: F.interpolate(maps, size=size, mode="nearest-exact"))
 
 
 def total(
@@ -85,6 +91,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield one(rng, "odd sizes, one image", [(7, 9), (4, 5), (3, 2)], odd, [2.0, 1.0, 3.0])
     yield one(rng, "one output, its weight 3", [(7, 9)], odd, [3.0])
     yield one(rng, "an output without a say, labels not contiguous", [(4, 5), (2, 5)], odd.mT[:, :, :5], [0.0, 1.0])
+    yield one(rng, "labels with a channel of their own", [(8, 12), (4, 6)], labels[:, None])
     yield one(rng, "float64, logits up to 10,000", [(8, 12), (4, 6)], labels, dtype=FLOAT64, spread=4e3)
 
 
@@ -140,16 +147,23 @@ def first_trained(outputs: Outputs, target: Tensor, loss: Loss, weights: Weights
 
 
 def corner(target: Tensor, size: torch.Size) -> Tensor:
-    return F.interpolate(target[:, None].double(), size=size, mode="nearest")[:, 0].to(target.dtype)
+    return resized(target, lambda maps: F.interpolate(maps, size=size, mode="nearest"))
 
 
 def rounded(target: Tensor, size: torch.Size) -> Tensor:
-    soft = F.interpolate(target[:, None].double(), size=size, mode="bilinear")
-    return soft[:, 0].round().to(target.dtype)
+    return resized(target, lambda maps: F.interpolate(maps, size=size, mode="bilinear").round())
 
 
 def largest(target: Tensor, size: torch.Size) -> Tensor:
-    return F.adaptive_max_pool2d(target[:, None].double(), size)[:, 0].to(target.dtype)
+    return resized(target, lambda maps: F.adaptive_max_pool2d(maps, size))
+
+
+def on_the_corners(target: Tensor, size: torch.Size) -> Tensor:
+    rows, columns = (
+        torch.linspace(0, many - 1, few, dtype=FLOAT64).round().long()
+        for few, many in zip(size, target.shape[-2:], strict=True)
+    )
+    return target[..., rows[:, None], columns]
 
 
 def ones(right: list[float], given: Weights) -> list[float]:
@@ -197,6 +211,13 @@ WRONG = (
         with_targets(corner),
         says="a coarse pixel takes the label of the first fine pixel in it, so that the target moves up and to the "
         "left; it takes the one in its middle.",
+        look=TARGETS,
+    ),
+    Wrong(
+        "spreads the pixels from corner to corner",
+        with_targets(on_the_corners),
+        says="the coarse pixels' labels are read from the first row to the last, evenly spread; each is to be read in "
+        "the middle of what its pixel covers.",
         look=TARGETS,
     ),
     Wrong(
