@@ -9,11 +9,7 @@ from itertools import zip_longest
 from torch import Tensor, nn
 
 SHOWN_ROWS = 12  # of a parameter table: a report has room for no more
-TRANSPOSED = (
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
-)  # their weights have the incoming channels first
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)  # weights: incoming channels first
 CAUSE = "likely cause: "  # begins the last line where one is known
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from autograder.exercises.resnet.residual_blocks import sizes_of, weights
 from autograder.exercises.unet._ready_made import NETWORKS
-from autograder.exercises.unet._variants import FLOAT64, GRADIENTS, OUT, Twice
+from autograder.exercises.unet._variants import FLOAT64, GRADIENTS, OUT
+from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.exercises.vit._vit import under_other_names
 from autograder.probes.levels import LevelsNet
 from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, call, load, mode, new
@@ -26,7 +27,7 @@ class Oracle(nn.Module):
         super().__init__()
         self.encoder = encoder
         backwards = range(len(channels) - 1, 0, -1)
-        self.ups = nn.ModuleList(Twice(channels[i] + channels[i - 1], channels[i - 1]) for i in backwards)
+        self.ups = nn.ModuleList(DoubleConv(channels[i] + channels[i - 1], channels[i - 1]) for i in backwards)
         self.head = nn.Conv2d(channels[0], classes, 1)
 
     def maps(self, images: Tensor) -> list[Tensor]:
