@@ -198,7 +198,7 @@ def _colours(case: Case, outputs: Outputs) -> Outputs:
 
 def _brightness(case: Case, images: Tensor) -> Outputs:
     """Of images of one grey each."""
-    strength = float(case.steps[0].kwargs["colour"])  # type: ignore[arg-type]
+    strength = float(case.steps[0].kwargs["colour"])
     factor = (images / case.inputs["images"]).flatten(1)
     return {
         "every image one factor": bool((factor - factor[:, :1]).abs().max() < 1e-4),
@@ -210,7 +210,7 @@ def _brightness(case: Case, images: Tensor) -> Outputs:
 
 def _factors(case: Case, images: Tensor) -> Outputs:
     """Of coloured images whose last row came in from beyond the border, as zeros: its grey tells what came first."""
-    strength = float(case.steps[0].kwargs["colour"])  # type: ignore[arg-type]
+    strength = float(case.steps[0].kwargs["colour"])
     still = made.Oracle(colour=0.0, outside=0)
     moved = still.apply(case.inputs["images"], case.inputs["masks"], case.inputs["drawn"])[0].double()
     factors = recovered(moved, images.double())
