@@ -12,8 +12,8 @@ from autograder.probes.makers import probe
 class Seer(nn.Module):
     """A 3 × 3 convolution with zeros around, plus, times `moody`, the mean of the tile that it is shown.
 
-    Moody, it says something else about the same pixel in every tile. Remembers each call's shape, and whether
-    gradients were recorded.
+    Moody, it says something else about the same pixel in every tile. Remembers each call's shape, whether
+    gradients were recorded, and whether it was in evaluation mode.
     """
 
     def __init__(self, weight: Tensor, moody: float) -> None:
@@ -24,11 +24,12 @@ class Seer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shape = " × ".join(map(str, x.shape))
-        self.calls.append(shape + (", gradients" if torch.is_grad_enabled() else ""))
+        recorded = ", gradients" if torch.is_grad_enabled() else ""
+        self.calls.append(shape + recorded + ("" if self.training else ", in evaluation mode"))
         return F.conv2d(x, self.weight, padding=1) + self.moody * x.mean((1, 2, 3), keepdim=True)
 
     def journal(self) -> list[str]:
-        """The shape of every call so far, "2 × 3 × 8 × 8", and ", gradients" where they were recorded."""
+        """The shape of every call so far, "2 × 3 × 8 × 8", ", gradients" where they were recorded, and its mode."""
         return list(self.calls)
 
 

@@ -129,7 +129,7 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
     if strengths[2] and not strengths[0]:
         facts["without saturation a pixel becomes"] = _grey_of(x.double(), out.double())
     factors = recovered(x.double(), out.double())
-    again = _applied(x.double(), factors)
+    again = explained(x.double(), factors)
     off = (again - out.double()).abs().flatten(1).amax(1)
     facts["three factors explain every image"] = bool((off < CLOSE).all())
     if not facts["three factors explain every image"]:
@@ -137,7 +137,8 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
     return facts | _spreads(factors, strengths)
 
 
-def _applied(x: Tensor, factors: Tensor) -> Tensor:
+def explained(x: Tensor, factors: Tensor) -> Tensor:
+    """What the three steps make of x with these factors, (3, N)."""
     f = factors[..., None, None, None]
     x = _cut(f[0] * x)
     x = _cut(f[1] * x + (1 - f[1]) * middle(x))

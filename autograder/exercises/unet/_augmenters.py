@@ -95,10 +95,21 @@ class OnlyEnlarges(Oracle):
         return self.zoom ** chance.abs()
 
 
+class ZoomsAroundOne(Oracle):
+    def zooms(self, chance: Tensor) -> Tensor:
+        return 1 + (self.zoom - 1) * chance
+
+
 class OneSide(Oracle):
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
         drawn = super().draw(count, size, generator)
         return drawn | {"angles": drawn["angles"].abs()}
+
+
+class Radians(Oracle):
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
+        drawn = super().draw(count, size, generator)
+        return drawn | {"angles": drawn["angles"].deg2rad()}
 
 
 class SharesForPixels(Oracle):
@@ -126,6 +137,11 @@ class TurnsAnyShape(Oracle):
         return drawn | {"turns": number if self.turns else 0 * number}
 
 
+class TurnsAnyway(Oracle):
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
+        return super().draw(count, size, generator) | {"turns": torch.randint(8, (count,), generator=generator)}
+
+
 class OneDrawForTwo(Oracle):
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
         drawn = super().draw(count, size, generator)
@@ -139,6 +155,12 @@ class StrengthlessArrows(Oracle):
         return drawn | {"field": torch.randn(count, 2, 4, 4, generator=generator)}
 
 
+class EvenArrows(Oracle):
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
+        drawn = super().draw(count, size, generator)
+        return drawn | {"field": self.bend * (2 * torch.rand(count, 2, 4, 4, generator=generator) - 1)}
+
+
 class GlobalChance(Oracle):
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Drawn:
         return super().draw(count, size, torch.default_generator)
@@ -150,6 +172,19 @@ class DrawsTwice(Oracle):
     def __call__(self, images: Tensor, masks: Tensor, generator: torch.Generator) -> Pair:
         first, second = (super(DrawsTwice, self).__call__(images, masks, generator) for _ in range(2))
         return first[0], second[1]
+
+
+class SizeTurned(Oracle):
+    """Width before height."""
+
+    def __call__(self, images: Tensor, masks: Tensor, generator: torch.Generator) -> Pair:
+        return self.apply(images, masks, self.draw(len(images), (images.shape[3], images.shape[2]), generator))
+
+
+class MasksOfFloats(Oracle):
+    def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> Pair:
+        images, masks = super().apply(images, masks, drawn)
+        return images, masks.to(images.dtype)
 
 
 class MaskFlipsNot(Oracle):
@@ -189,6 +224,23 @@ class BendsAlways(Oracle):
         return out
 
 
+class BendsTwiceAsFar(Oracle):
+    """Multiplies by bend what was drawn with it."""
+
+    def bent(self, images: Tensor, masks: Tensor, drawn: Drawn) -> Pair:
+        return super().bent(images, masks, drawn | {"field": self.bend * drawn["field"]})
+
+
+class BendsMirrored(Oracle):
+    """`outside` goes to affine_pair alone."""
+
+    def bent(self, images: Tensor, masks: Tensor, drawn: Drawn) -> Pair:
+        outside, self.outside = self.outside, None
+        out = super().bent(images, masks, drawn)
+        self.outside = outside
+        return out
+
+
 class OutsideForgotten(Oracle):
     def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> Pair:
         self.outside = 0
@@ -207,3 +259,26 @@ class ColoursLittle(Oracle):
         if not self.colour:
             return images
         return jittered(images.expand(-1, 3, -1, -1), 0.9, 0.9, 0.9, int(drawn["colour"]))[:, : images.shape[1]]
+
+
+class ColoursFirst(Oracle):
+    def apply(self, images: Tensor, masks: Tensor, drawn: Drawn) -> Pair:
+        images = self.coloured(images, drawn)
+        for done in (self.flipped, self.moved, self.bent):
+            images, masks = done(images, masks, drawn)
+        return images, masks
+
+
+class OneColourSeed(Oracle):
+    def coloured(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return super().coloured(images, drawn | {"colour": torch.tensor(0)})
+
+
+class OnlyBrightens(Oracle):
+    def coloured(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return jittered(images.expand(-1, 3, -1, -1), self.colour, 0.0, 0.0, int(drawn["colour"]))[:, : images.shape[1]]
+
+
+class ThreeGreys(Oracle):
+    def coloured(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return super().coloured(images.expand(-1, 3, -1, -1), drawn)

@@ -30,11 +30,11 @@ def places(
     shifts: Tensor,
     *,
     clockwise: bool = False,
-    middle: Literal["middle", "corner", "half"] = "middle",
+    middle: Literal["middle", "corner", "half", "whole", "swapped"] = "middle",
     shrinks: bool = False,
     shift: Literal["forth", "back", "swapped", "first", "zoomed"] = "forth",
     radians: bool = False,
-    squeezed: bool = False,
+    squeezed: Literal["", "edges", "middles"] = "",
     alike: bool = False,
 ) -> Tensor:
     """(N, H, W, 2): where new pixels come from, with the habits of mistakes."""
@@ -49,10 +49,12 @@ def places(
         "middle": torch.tensor([(height - 1) / 2, (width - 1) / 2]),
         "corner": torch.zeros(2),
         "half": torch.tensor([height / 2, width / 2]),
+        "whole": torch.tensor([height // 2, width // 2]),
+        "swapped": torch.tensor([(width - 1) / 2, (height - 1) / 2]),
     }[middle].double()
     down, right = (own_places(height, width) - about - moved).unbind(-1)
     cos, sin = turn.cos()[:, None, None], turn.sin()[:, None, None]
-    across = width / height if squeezed else 1.0
+    across = {"": 1.0, "edges": width / height, "middles": (width - 1) / (height - 1)}[squeezed]
     back = torch.stack([cos * down + sin * right / across, cos * right - sin * down * across], dim=-1) / zoom[..., None]
     late = {"first": away, "zoomed": away / zoom[..., None]}.get(shift, 0 * away)
     return back - late + about
@@ -153,6 +155,17 @@ def mask_forgets_outside(
     return pair_at(images, masks, at, outside)[0], mask_at(masks, at)
 
 
+def in_three_steps(
+    images: Tensor, masks: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor, outside: int | None = 0
+) -> Pair:
+    for step in range(3):
+        turned = angles if step == 0 else 0 * angles
+        zoomed = zooms if step == 1 else torch.ones_like(zooms)
+        moved = shifts if step == 2 else 0 * shifts
+        images, masks = oracle(images, masks, turned, zoomed, moved, outside)
+    return images, masks
+
+
 def _wrong(name: str, says: str, look: str, **options: Any) -> Wrong:
     return Wrong(name, habit(**options), says=says, look=look)
 
@@ -215,7 +228,32 @@ AFFINE_PAIR = Exercise(
             "shears pictures that aren't square",
             "the turn happens on a grid from −1 to 1 on both axes; unless height is width, circles become ellipses.",
             "turn in pixels, and go to −1 … 1 last.",
-            squeezed=True,
+            squeezed="edges",
+        ),
+        _wrong(
+            "shears pictures that aren't square, corners aligned",
+            "the turn happens on a grid from −1 to 1 on both axes; unless height is width, circles become ellipses.",
+            "turn in pixels, and go to −1 … 1 last.",
+            squeezed="middles",
+        ),
+        _wrong(
+            "takes a whole pixel for the middle",
+            "the middle is rounded to a whole pixel; of an even number of pixels it lies between two.",
+            "of two pixels, 0 and 1, the middle is ½.",
+            middle="whole",
+        ),
+        _wrong(
+            "exchanges height and width in the middle",
+            "the middle's row comes from the width, and its column from the height.",
+            "rows first: of 4 × 7 pixels the middle is (1.5, 3).",
+            middle="swapped",
+        ),
+        Wrong(
+            "moves in three steps",
+            in_three_steps,
+            says="each step looks pixels up anew: the image is blurred three times, and what one step moves beyond the "
+            "border is lost for the next.",
+            look="one place for each new pixel, then one call of sample_pair.",
         ),
         _wrong(
             "moves all images alike",

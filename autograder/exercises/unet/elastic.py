@@ -25,14 +25,20 @@ def places(
     alike: bool = False,
     shares: bool = False,
     only_arrows: bool = False,
+    poured: bool = False,
+    clamped: bool = False,
+    columns_first: bool = False,
 ) -> Tensor:
     """(N, H, W, 2): where new pixels come from, with the habits of mistakes."""
     field = field.double()[:1].expand_as(field) if alike else field.double()
-    arrows = F.interpolate(field, size, mode=how, align_corners=None if how == "nearest" else corners).movedim(1, -1)
+    arrows = F.interpolate(field, size, mode=how, align_corners=None if how == "nearest" else corners)
+    arrows = arrows.reshape(-1, *size, 2) if poured else arrows.movedim(1, -1)
     arrows = sign * (arrows.flip(-1) if swapped else arrows)
     if shares:
         arrows = arrows * torch.tensor(size).to(arrows) / 2
-    return arrows if only_arrows else own_places(*size).to(field.device) + arrows
+    own = own_places(*size).to(field.device)
+    at = arrows if only_arrows else (own.flip(-1) if columns_first else own) + arrows
+    return torch.stack([at[..., k].clamp(0, size[k] - 1) for k in range(2)], -1) if clamped else at
 
 
 def oracle(images: Tensor, masks: Tensor, field: Tensor, outside: int | None = None) -> Pair:
@@ -172,6 +178,24 @@ ELASTIC_DEFORM = Exercise(
             "the arrows alone are looked up, so that everything comes from near the first pixel.",
             "own place + arrow.",
             only_arrows=True,
+        ),
+        _wrong(
+            "pours arrows into another shape",
+            "the arrows are reshaped to (N, H, W, 2), which mixes ways down of one pixel with those of the next.",
+            "an axis is moved, not poured: movedim or permute.",
+            poured=True,
+        ),
+        _wrong(
+            "keeps places inside the picture",
+            "places beyond the border are cut off at it, so that `outside` has nothing left to decide.",
+            "sample_pair knows what to do beyond the border.",
+            clamped=True,
+        ),
+        _wrong(
+            "reads its own places' column first",
+            "every pixel's own place is (column, row), so that the picture is mirrored along its diagonal.",
+            "sample_pair wants (row, column).",
+            columns_first=True,
         ),
         Wrong(
             "leaves the mask",

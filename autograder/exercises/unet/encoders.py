@@ -17,6 +17,7 @@ from autograder.exercises.vit._vit import under_other_names
 from autograder.probes.levels import LevelsNet
 from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, call, load, mode, new
 
+MODE = call("encoder in training", "training", target="encoder", method="__getattribute__")
 PARTS = call("parts", target="net", method="state_dict")
 
 
@@ -86,7 +87,13 @@ def by_hand() -> Case:
 def made_of(name: str, channels: Sequence[int], classes: int) -> Case:
     """What an answer builds, before anything is loaded."""
     asked = {"in_channels": 1, "channels": list(channels), "strides": [2] * len(channels)}
-    program = (new("net", encoder=Ref("encoder"), channels=list(channels), classes=classes), PARTS)
+    program = (
+        new("net", encoder=Ref("encoder"), channels=list(channels), classes=classes),
+        PARTS,
+        call("parameters", target="encoder", method="parameters"),
+        call("weight", target="parameters", method="__next__"),
+        call("encoder learns", "requires_grad", target="weight", method="__getattribute__"),
+    )
     return Case(name, program, inputs={"encoder": Probe("levels_net", asked)})
 
 
@@ -104,7 +111,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     )
     yield one(rng, "not contiguous", rng.strided(2, 1, 9, 8), (2, 3), (1, 2), evaluation, OUT)
     x = rng.normal(2, 1, 7, 6, dtype=FLOAT64)
-    yield one(rng, "training, gradients, float64", x, (2, 3, 4), (1, 2, 2), train, OUT, GRADIENTS)
+    yield one(rng, "training, gradients, float64", x, (2, 3, 4), (1, 2, 2), train, OUT, GRADIENTS, MODE)
     x = rng.normal(2, 2, 10, 9, dtype=FLOAT64)
     yield one(rng, "gradients, float64", x, (3, 4), (2, 2), evaluation, OUT, GRADIENTS, classes=2)
 
@@ -121,7 +128,11 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
     wanted = Oracle(LevelsNet(**case.inputs["encoder"].options), options["channels"], options["classes"]).state_dict()
     got = shapes(outputs["parts"])
     missing = [item for item in shapes(wanted) if item not in got]
-    return {"first part that is missing": missing[0] if missing else "none", "number of parts": len(got)}
+    return {
+        "first part that is missing": missing[0] if missing else "none",
+        "number of parts": len(got),
+        "encoder learns": outputs["encoder learns"],
+    }
 
 
 # --- wrong answers ---------------------------------------------------------------------------------------------------
@@ -157,6 +168,17 @@ OtherNames = under_other_names(Oracle, {"ups": "decoder", "head": "last"})
 def frozen(self: Oracle, images: Tensor) -> list[Tensor]:
     with torch.no_grad():
         return list(self.encoder(images))
+
+
+def in_evaluation(self: Oracle, images: Tensor) -> list[Tensor]:
+    self.encoder.eval()
+    return list(self.encoder(images))
+
+
+class Frozen(Oracle):
+    def __init__(self, encoder: nn.Module, channels: Sequence[int], classes: int = 1) -> None:
+        super().__init__(encoder, channels, classes)
+        self.encoder.requires_grad_(False)
 
 
 def no_skips(self: Oracle, level: Tensor, larger: Tensor) -> Tensor:
@@ -269,6 +291,30 @@ ENCODER_UNET = Exercise(
             twisted(maps=frozen),
             "no gradient reaches the encoder: it will never learn.",
             "torch.no_grad, or detach. To freeze it is the caller's choice.",
+        ),
+        Wrong(
+            "freezes the encoder",
+            Frozen,
+            "the encoder's parameters no longer ask for gradients: it will never learn.",
+            "requires_grad. To freeze it is the caller's choice.",
+        ),
+        Wrong(
+            "keeps the encoder in evaluation",
+            twisted(maps=in_evaluation),
+            "the encoder is put into evaluation mode in every pass, whatever mode the network is in.",
+            "its mode is the caller's choice, by train() and eval().",
+        ),
+        Wrong(
+            "aligns corners everywhere",
+            twisted(enlarged=corners, finished=corner_logits),
+            "maps and logits are enlarged with corners on corners.",
+            "align_corners=False.",
+        ),
+        Wrong(
+            "enlarges everything to the nearest",
+            twisted(enlarged=nearest, finished=nearest_logits),
+            "maps and logits are enlarged by repeating pixels, as F.interpolate does unless told otherwise.",
+            "mode=.",
         ),
         Wrong(
             "lists the finest step first",

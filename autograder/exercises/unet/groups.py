@@ -29,6 +29,7 @@ def made(
     coins: bool = False,
     global_state: bool = False,
     rest_left_out: bool = False,
+    fills: Literal["neediest", "until full", "while it fits"] = "neediest",
     overlapping: bool = False,
 ) -> Parts:
     """Sources in a random order, cut where the fractions are reached, with the habits of mistakes."""
@@ -43,7 +44,7 @@ def made(
     elif coins:
         part_of = torch.multinomial(torch.tensor(fractions), len(order), True, generator=generator).tolist()
     else:
-        part_of = _dealt(sizes, fractions)
+        part_of = _dealt(sizes, fractions) if fills == "neediest" else _filled(sizes, fractions, fills)
     if rest_left_out:
         part_of = [min(part, len(fractions) - 1) if part < len(fractions) - 1 else -1 for part in part_of]
     own = torch.empty(len(names), dtype=torch.long)
@@ -64,6 +65,18 @@ def _dealt(sizes: Sequence[int], fractions: Sequence[float]) -> list[int]:
     for size in sizes:
         found.append(lacking.index(max(lacking)))
         lacking[found[-1]] -= size
+    return found
+
+
+def _filled(sizes: Sequence[int], fractions: Sequence[float], fills: str) -> list[int]:
+    """One part after the other, each closed when it is full, or when the next source no longer fits."""
+    wanted = [fraction * sum(sizes) for fraction in fractions[:-1]] + [float("inf")]
+    found, part, held = [], 0, 0
+    for size in sizes:
+        while held >= wanted[part] - 1e-6 if fills == "until full" else held + size > wanted[part] + 1e-6:
+            part, held = part + 1, 0
+        found.append(part)
+        held += size
     return found
 
 
@@ -89,6 +102,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield drawn("every tile a source of its own", rng, sources=rng.permutation(60), fractions=(0.6, 0.2, 0.2))
     uneven = _of_sizes(rng, [1, 9] * 100)
     yield drawn("sources of 1 or 9 tiles", rng, times=12, sources=uneven, fractions=(0.5, 0.5))
+    many = _of_sizes(rng, [1, 2, 3, 4, 5, 6, 7] * 5)
+    yield drawn("eight parts", rng, times=3, sources=many, fractions=(0.125,) * 8)
     yield drawn("a part of nothing", rng, sources=_of_sizes(rng, [2] * 12), fractions=(0.75, 0.0, 0.25))
     yield repeated(rng, sources=_of_sizes(rng, [3] * 24), fractions=EVEN)
 
@@ -106,24 +121,29 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
 
 
 def _facts(sources: Tensor, fractions: Sequence[float], parts: Parts) -> dict[str, bool]:
+    if any(part.dtype == torch.bool for part in parts):
+        return {"numbers, not a mask": False}
     if any(part.dtype != torch.int64 or part.ndim != 1 for part in parts):
         raise ValueError("no numbers of tiles")
     everything = torch.cat(list(parts))
     n, largest = len(sources), int(sources.unique(return_counts=True)[1].max())
     facts = {
+        "numbers, not a mask": True,
         "a part for each fraction": len(parts) == len(fractions),
         "only numbers of tiles": bool(((everything >= 0) & (everything < n)).all()),
     }
     if not all(facts.values()):
         return facts
     homes = [sources[part].unique() for part in parts]
-    off = [abs(len(part) - fraction * n) for part, fraction in zip(parts, fractions, strict=True)]
+    off = [len(part) - fraction * n for part, fraction in zip(parts, fractions, strict=True)]
     placed = everything.unique().numel()
     facts |= {
         "every tile is in a part": placed == n,
         "no tile is in two parts": placed == len(everything),
         "no source is in two parts": sum(map(len, homes)) == torch.cat(homes).unique().numel(),
-        "sizes as they should be": max(off) < largest,
+        "sizes as they should be": max(map(abs, off)) < largest,
+        "the last part isn't too large": off[-1] < largest,
+        "the last part isn't too small": off[-1] > -largest,
         "ascending": all(torch.equal(part, part.sort().values) for part in parts),
     }
     many = {} if len(sources.unique()) < 12 else {"more than one source": any(len(home) > 1 for home in homes[1:])}
@@ -145,6 +165,18 @@ def habit(**options: Any) -> Callable[..., Parts]:
         return made(sources, fractions, **{"seed": seed, **options})
 
     return answer
+
+
+def places_for_names(sources: Tensor, fractions: Sequence[float] = EVEN, seed: int = 0) -> Parts:
+    """As if sources were called 0, 1, 2, …"""
+    part_of = torch.full((int(sources.max()) + 1,), -1)
+    for number, part in enumerate(made(sources.unique(), fractions, seed)):
+        part_of[part[part < len(part_of)]] = number
+    return tuple((part_of[sources] == number).nonzero().flatten() for number in range(len(fractions)))
+
+
+def masks(sources: Tensor, fractions: Sequence[float] = EVEN, seed: int = 0) -> Parts:
+    return tuple(torch.isin(torch.arange(len(sources)), part) for part in made(sources, fractions, seed))
 
 
 def sorted_randomly(sources: Tensor, fractions: Sequence[float] = EVEN, seed: int = 0) -> Parts:
@@ -178,6 +210,18 @@ GROUP_SPLIT = Exercise(
             "each source falls into a part by a throw of the dice, so sizes are right on average only.",
             "deal them out, and keep count of what each part still lacks.",
             coins=True,
+        ),
+        _wrong(
+            "leaves the rest to the last part",
+            "each part stops before it would get too large, and the last one gets what is left, which adds up.",
+            "which part lacks most?",
+            fills="while it fits",
+        ),
+        _wrong(
+            "fills each part to the brim",
+            "each part takes sources until it has enough, so all get a little too many, and the last one far too few.",
+            "which part lacks most?",
+            fills="until full",
         ),
         _wrong(
             "holds out one source each",
@@ -214,6 +258,18 @@ GROUP_SPLIT = Exercise(
             "the parts hold the sources' names, one for each tile; asked for are the tiles' numbers.",
             "nonzero gives places, a mask as an index gives values.",
             gives="values",
+        ),
+        Wrong(
+            "takes a source's place for its name",
+            places_for_names,
+            says="sources are taken to be called 0, 1, 2, …; tiles of all other names are in no part.",
+            look="unique gives their names. In the first case they are 2, 7 and 9.",
+        ),
+        Wrong(
+            "gives masks",
+            masks,
+            says="the parts say True or False for every tile; asked for are the numbers of their tiles.",
+            look="nonzero.",
         ),
         Wrong(
             "leaves tiles unsorted",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -94,11 +94,39 @@ def column_first(images: Tensor, masks: Tensor, at: Tensor, outside: int | None 
     return oracle(images, masks, at.flip(-1), outside)
 
 
-def corners_mistaken(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
-    """As if the grid ran from middle to middle of the outermost pixels, and is then read from edge to edge."""
-    size = torch.tensor(images.shape[-2:]).to(at)
-    off = at * size / (size - 1).clamp(min=1) - 0.5
-    return oracle(images, masks, at, outside) if images.shape[2] == 1 else oracle(images, masks, off, outside)
+def corners_mistaken(way: Literal["out", "in"], *, mask_too: bool) -> Callable[..., Pair]:
+    """A grid that runs from middle to middle of the outermost pixels and is read from edge to edge, or ("in") back."""
+
+    def answer(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
+        size = torch.tensor(images.shape[-2:]).to(at)
+        last = (size - 1).clamp(min=1)
+        folded = at if outside is not None else last - (at.abs() % (2 * last) - last).abs()
+        off = folded * size / last - 0.5 if way == "out" else (2 * folded + 1) * last / size / 2
+        beyond: Any = "repeated" if outside is None else None
+        mask = mask_at(masks, off.round(), beyond, outside or 0) if mask_too else oracle(images, masks, at, outside)[1]
+        return image_at(images, off, beyond), mask
+
+    return answer
+
+
+def zero_for_none(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
+    return oracle(images, masks, at, outside or None)
+
+
+def half_a_pixel_less(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
+    image, mask = oracle(images, masks, at, outside)
+    inside = ((at >= 0) & (at <= torch.tensor(masks.shape[1:], device=at.device) - 1)).all(-1)
+    return image, mask if outside is None else mask.where(inside, torch.full_like(mask, outside))
+
+
+def mask_rim_repeated(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
+    image, mask = oracle(images, masks, at, outside)
+    return image, mask if outside is None else mask_at(masks, at, "repeated")
+
+
+def mask_rounded(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
+    mixed = pair_at(masks[:, None].double() - (outside or 0), masks, at, outside)[0][:, 0] + (outside or 0)
+    return oracle(images, masks, at, outside)[0], mixed.round().to(masks.dtype)
 
 
 def background_always(images: Tensor, masks: Tensor, at: Tensor, outside: int | None = 0) -> Pair:
@@ -191,10 +219,57 @@ SAMPLE_PAIR = Exercise(
         ),
         _wrong(
             "mixes up corners and middles",
-            corners_mistaken,
+            corners_mistaken("out", mask_too=True),
             "−1 and 1 are taken for the middles of the outermost pixels on the way in, and for their outer edges "
             "on the way out: places are off by up to half a pixel.",
             "align_corners, and the formula that goes with it.",
+        ),
+        _wrong(
+            "mixes up corners and middles in the image",
+            corners_mistaken("out", mask_too=False),
+            "the mask is right. In the image, −1 and 1 are taken for the middles of the outermost pixels on the way "
+            "in, and for their outer edges on the way out: places are off by up to half a pixel.",
+            "align_corners, and the formula that goes with it.",
+        ),
+        _wrong(
+            "aligns corners",
+            corners_mistaken("in", mask_too=True),
+            "−1 and 1 are taken for outer edges on the way in, and for the middles of the outermost pixels on the way "
+            "out: places are off by up to half a pixel, inwards.",
+            "align_corners, and the formula that goes with it.",
+        ),
+        _wrong(
+            "aligns corners in the image",
+            corners_mistaken("in", mask_too=False),
+            "the mask is right. In the image, −1 and 1 are taken for outer edges on the way in, and for the middles of "
+            "the outermost pixels on the way out: places are off by up to half a pixel, inwards.",
+            "align_corners, and the formula that goes with it.",
+        ),
+        _wrong(
+            "rounds a mixed mask",
+            mask_rounded,
+            "the mask is mixed from several pixels and then rounded: between labels 1 and 5 stands a 3, which means "
+            "something else.",
+            "a mask takes the label of one pixel, the nearest.",
+        ),
+        _wrong(
+            "takes 0 for None",
+            zero_for_none,
+            "where `outside` is 0, both go on mirrored; only None says so.",
+            "`not outside` is true of 0 as well.",
+        ),
+        _wrong(
+            "cuts half a pixel off the mask",
+            half_a_pixel_less,
+            "places up to half a pixel beyond the outermost middles count as outside; their nearest pixel is still one "
+            "of the mask's.",
+            "what is outside: the place, or its nearest pixel?",
+        ),
+        _wrong(
+            "lets the mask's rim go on",
+            mask_rim_repeated,
+            "with a number for `outside`, the mask's outermost labels are repeated beyond the border.",
+            "after clamping to look up, put `outside` where places were beyond.",
         ),
         _wrong(
             "knows background only",

@@ -30,8 +30,8 @@ def made(
     *,
     unmixed_with: Literal["own", "target"] = "own",
     mixed_with: Literal["target", "own"] = "target",
-    reach: Literal["99th", "largest", "mean", "stained"] = "99th",
-    scaled: Literal["each", "both", "no", "turned"] = "each",
+    reach: Literal["99th", "largest", "mean", "stained", "together"] = "99th",
+    scaled: Literal["each", "both", "no", "turned", "to 1", "undivided"] = "each",
     base: float = 10.0,
     cut: bool = True,
     positive: bool = False,
@@ -46,13 +46,19 @@ def made(
     far = {
         "99th": lambda: torch.from_numpy(np.percentile(there.cpu().numpy(), 99, axis=1)).to(amounts),
         "stained": lambda: torch.from_numpy(np.percentile(there.cpu().numpy(), 99, axis=1)).to(amounts),
+        "together": lambda: amounts.flatten().quantile(0.99).expand(2),
         "largest": lambda: amounts.amax(1),
         "mean": lambda: amounts.mean(1),
     }[reach]()
     factor = strengths.double() / far
-    factor = {"each": factor, "both": factor.mean().expand(2), "no": torch.ones_like(factor), "turned": 1 / factor}[
-        scaled
-    ]
+    factor = {
+        "each": factor,
+        "both": factor.mean().expand(2),
+        "no": torch.ones_like(factor),
+        "turned": 1 / factor,
+        "to 1": 1 / far,
+        "undivided": strengths.double(),
+    }[scaled]
     amounts = factor[:, None] * amounts
     new = stains.double() if mixed_with == "target" else own
     out = base ** -((new.flip(1) if swapped else new) @ amounts)
@@ -138,6 +144,24 @@ NORMALISE_STAIN = Exercise(
             "the percentile is that of the stained pixels; all pixels count here.",
             "over all pixels.",
             reach="stained",
+        ),
+        _wrong(
+            "takes one percentile for both",
+            "the 99th percentile is that of both stains' amounts together.",
+            "each stain has a percentile of its own: which axis?",
+            reach="together",
+        ),
+        _wrong(
+            "scales to 1",
+            "amounts are divided by their percentile, and `strengths` is never used.",
+            "the percentile becomes the strength, not 1.",
+            scaled="to 1",
+        ),
+        _wrong(
+            "multiplies by the strength alone",
+            "amounts are multiplied by the strength as if they had been 1 before.",
+            "what is their percentile now, and what should it be?",
+            scaled="undivided",
         ),
         _wrong(
             "scales both stains alike",

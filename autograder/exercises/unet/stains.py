@@ -120,6 +120,24 @@ UNMIX_STAINS = Exercise(
             "values below 1/255 count as 1/255.",
         ),
         _unmixing(
+            "adds instead of raising",
+            lambda image, stains: solved(stains, -(image.double().flatten(1) + DARKEST).log10()),
+            "1/255 is added to every value, which makes each pixel a little lighter; only values below it are raised.",
+            "clamp.",
+        ),
+        _unmixing(
+            "brings stains to length 1",
+            lambda image, stains: solved(torch.nn.functional.normalize(stains.double(), dim=0), density(image)),
+            "the stains are brought to length 1 first; a column is what one unit absorbs, whatever its length.",
+            "take stains as they come.",
+        ),
+        _unmixing(
+            "pours pixels into maps",
+            lambda image, stains: solved(stains, density(image)).T,
+            "the two amounts of each pixel are poured into two maps one after the other, so that pixels mix.",
+            "(2, pixels) becomes (2, H, W); (pixels, 2) doesn't.",
+        ),
+        _unmixing(
             "projects",
             lambda image, stains: stains.double().T @ density(image),
             "each stain is asked alone how much of it there is; they overlap, so one pixel is counted in both.",
@@ -158,29 +176,34 @@ def found(
     extreme: float = 1.0,
     *,
     how: Scale = "log10",
-    keeps: Literal["all", "any", "everything"] = "all",
+    keeps: Literal["all", "any", "everything", "mean"] = "all",
     centred: bool = False,
     ends: Literal["percentiles", "outermost", "plane", "shares"] = "percentiles",
     length_one: bool = True,
     first: Literal["red", "angle", "blue"] = "red",
-    nearest: bool = False,
+    plane_of: Literal["largest", "smallest"] = "largest",
+    turned: bool = False,
+    crossed: bool = False,
 ) -> Tensor:
     """The two stains (3, 2), by NumPy's SVD and percentiles, with the habits of mistakes."""
     import numpy as np
 
     dense = density(image, how).cpu()
     enough = dense >= faint
-    chosen = {"all": enough.all(0), "any": enough.any(0), "everything": torch.ones_like(enough[0])}[keeps]
+    chosen = {"all": enough.all(0), "any": enough.any(0), "everything": torch.ones_like(enough[0])}.get(
+        keeps, dense.mean(0) >= faint
+    )
     stained = dense[:, chosen].numpy()
     middle = stained.mean(1, keepdims=True) if centred else 0.0
-    plane = np.linalg.svd(stained - middle, full_matrices=False)[0][:, :2]
-    plane[:, 0] *= 1 if plane[:, 0].sum() > 0 else -1
+    plane = np.linalg.svd(stained - middle, full_matrices=False)[0]
+    plane = plane[:, :2] if plane_of == "largest" else plane[:, :0:-1].copy()
+    plane[:, 0] *= 1 if (plane[:, 0].sum() > 0) != turned else -1
     if ends == "plane":
         out = np.abs(plane)
     else:
-        angles = np.arctan2(plane[:, 1] @ stained, plane[:, 0] @ stained)
+        angles = np.arctan2(*(plane[:, :: 1 if crossed else -1].T @ stained))
         share = {"percentiles": extreme, "outermost": 0.0, "shares": extreme / 100}[ends]
-        low, high = np.percentile(angles, [share, 100 - share], method="nearest" if nearest else "linear")
+        low, high = np.percentile(angles, [share, 100 - share])
         out = plane @ np.array([[math.cos(low), math.cos(high)], [math.sin(low), math.sin(high)]])
     order = {"red": np.argsort(-out[0]), "blue": np.argsort(-out[2]), "angle": np.arange(2)}[first]
     out = out[:, order] if length_one else out[:, order] / out.sum(0)[order]
@@ -262,6 +285,30 @@ STAIN_VECTORS = Exercise(
             keeps="any",
         ),
         _finding(
+            "counts what is dark on average",
+            "a pixel takes part if the mean of its densities reaches `faint`; each of the three must.",
+            "all over the colours, not their mean.",
+            keeps="mean",
+        ),
+        _finding(
+            "takes the weakest directions",
+            "the plane is that of the smallest singular vectors, where there is next to nothing.",
+            "eigh sorts upwards, svd downwards.",
+            plane_of="smallest",
+        ),
+        _finding(
+            "leaves the first vector turned round",
+            "the first vector points to negative densities, so angles jump from −180° to 180° among the pixels.",
+            "what is its sum? A singular vector's sign is chance.",
+            turned=True,
+        ),
+        _finding(
+            "exchanges the angle's two sides",
+            "the angle is counted from the second vector, and then used as if it were from the first.",
+            "atan2 wants the second coordinate first.",
+            crossed=True,
+        ),
+        _finding(
             "subtracts the mean",
             "the mean was subtracted before the SVD, so that the plane misses glass, where both amounts are 0.",
             "no mean subtracted.",
@@ -303,7 +350,8 @@ STAIN_VECTORS = Exercise(
         "Keep density[:, (density >= faint).all(0)]. torch.linalg.svd(…, full_matrices=False).U[:, :2] is the plane.",
         "If the first vector's numbers sum to less than 0, turn it round. plane.T @ stained are coordinates, "
         "atan2(second, first) angles.",
-        "torch.quantile(angles, …) twice; plane @ (cos, sin) are the stains; then sort by the first row.",
+        "torch.quantile(angles, …) twice, with shares from 0 to 1; plane @ (cos, sin) are the stains; then sort by the "
+        "first row.",
     ),
     points=4,
     minutes=30,

@@ -29,26 +29,28 @@ def made(
     overlap: int,
     batch: int,
     *,
-    window: Literal["ends", "even", "from one", "smaller", "summed", "bare"] = "ends",
-    last: Literal["back", "left out", "padded"] = "back",
+    window: Literal["ends", "even", "from one", "smaller", "summed", "bare", "cut late"] = "ends",
+    last: Literal["back", "left out", "padded", "twice"] = "back",
     step: int | None = None,
     together: Literal["weighted", "later", "summed"] = "weighted",
     alone: bool = False,
+    at_once: bool = False,
+    small_padded: bool = False,
     gradients: bool = False,
 ) -> Tensor:
     """Tile by tile, in float64, with the habits of mistakes."""
     height, width = image.shape[1:]
-    high, wide = min(tile, height), min(tile, width)
+    high, wide = (tile, tile) if small_padded else (min(tile, height), min(tile, width))
     step = tile - overlap if step is None else step
     room = image
-    if last == "padded":
+    if last == "padded" or small_padded:
         room = torch.zeros(len(image), height + tile, width + tile, dtype=image.dtype, device=image.device)
         room[:, :height, :width] = image
     corners = [(top, left) for top in _begun(height, high, step, last) for left in _begun(width, wide, step, last)]
     weight = _window(high, wide, window).to(image.device)
     total: Tensor | None = None
     sums = torch.zeros(room.shape[1:], dtype=torch.float64, device=image.device)
-    size = 1 if alone else batch
+    size = 1 if alone else len(corners) if at_once else batch
     for group in (corners[first : first + size] for first in range(0, len(corners), size)):
         with torch.set_grad_enabled(gradients):
             said = model(torch.stack([room[:, top : top + high, left : left + wide] for top, left in group]))
@@ -68,6 +70,8 @@ def _begun(length: int, tile: int, step: int, last: str) -> list[int]:
     found = starts(length, tile, step)
     if last == "back" or found == [0]:
         return found
+    if last == "twice":
+        return [*range(0, length - tile + 1, step), length - tile]
     return list(range(0, length - tile + 1, step)) if last == "left out" else list(range(0, length, step))
 
 
@@ -82,6 +86,8 @@ def _window(high: int, wide: int, kind: str) -> Tensor:
         return torch.ones(high, wide, dtype=torch.float64)
     if kind == "smaller":
         return torch.minimum(down, across)
+    if kind == "cut late":
+        return (down.floor() * across.floor()).clamp(min=1e-6)
     return down + across if kind == "summed" else down * across
 
 
@@ -136,6 +142,12 @@ def habit(**options: Any) -> Callable[..., Tensor]:
 
 def steps_by_overlap(model: Model, image: Tensor, tile: int, overlap: int, batch: int = 8) -> Tensor:
     return made(model, image, tile, overlap, batch, step=max(1, overlap))
+
+
+def quietly_evaluated(model: Model, image: Tensor, tile: int, overlap: int, batch: int = 8) -> Tensor:
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+    return oracle(model, image, tile, overlap, batch)
 
 
 def _wrong(name: str, says: str, look: str, **options: Any) -> Wrong:
@@ -212,6 +224,36 @@ TILE_AND_STITCH = Exercise(
             "the model gets one tile at a time; it gets `batch` of them.",
             "cut the list of tiles into stretches of `batch`.",
             alone=True,
+        ),
+        _wrong(
+            "asks for all tiles at once",
+            "the model gets all tiles in one go, however many there are; it gets `batch` of them.",
+            "cut the list of tiles into stretches of `batch`.",
+            at_once=True,
+        ),
+        _wrong(
+            "asks for the last tile twice",
+            "where tiles fit evenly, the last one comes twice and counts double.",
+            "is there a tile that ends with the image already?",
+            last="twice",
+        ),
+        _wrong(
+            "pads a small image",
+            "an image smaller than a tile is filled up with zeros; it is one tile of its own length.",
+            "the shorter of tile and axis.",
+            small_padded=True,
+        ),
+        _wrong(
+            "raises products instead of distances",
+            "the product of the two distances is at least 1e-6; each distance should be.",
+            "clamp before you multiply.",
+            window="cut late",
+        ),
+        Wrong(
+            "sets the model's mode",
+            quietly_evaluated,
+            says="the model is asked in evaluation mode, and left in it.",
+            look="its mode is the caller's choice: mc_dropout, say, wants dropout at work.",
         ),
         _wrong(
             "records gradients",

@@ -26,20 +26,24 @@ def made(
     turns: bool = True,
     undoes: bool = True,
     careless: bool = False,
+    both_axes: bool = False,
+    forgets_mirror: bool = False,
+    transposes: bool = False,
 ) -> Tensor:
     """Mirrored, then turned, with the habits of mistakes."""
     mirrored, quarters = number >= 4 and mirrors, number % 4 if turns else 0
-    axis = -2 if upside_down else -1
+    axes = (-2, -1) if both_axes else (-2,) if upside_down else (-1,)
     back = inverse and undoes
+    mirrored = mirrored and not (back and forgets_mirror)
     if clockwise:
         quarters = -quarters
     if back:
         quarters = -quarters
     late = turns_first != (back and not careless)
     if mirrored and not late:
-        x = x.flip(axis)
-    x = torch.rot90(x, quarters, (-2, -1))
-    return x.flip(axis) if mirrored and late else x.clone()
+        x = x.flip(axes)
+    x = (x.mT if quarters % 2 else x) if transposes else torch.rot90(x, quarters, (-2, -1))
+    return x.flip(axes) if mirrored and late else x.clone()
 
 
 def oracle(x: Tensor, number: int, inverse: bool = False) -> Tensor:
@@ -100,6 +104,24 @@ FLIP_ROTATE = Exercise(
             "numbers from 4 on exchange above and below; they exchange left and right.",
             "which axis is the last one?",
             upside_down=True,
+        ),
+        _wrong(
+            "mirrors both axes",
+            "numbers from 4 on exchange left and right and also above and below, which is half a turn.",
+            "a mirror exchanges one axis.",
+            both_axes=True,
+        ),
+        _wrong(
+            "exchanges rows and columns",
+            "rows and columns are exchanged; that is a mirror along the diagonal, not a quarter turn.",
+            "after exchanging them, one axis still has to be mirrored.",
+            transposes=True,
+        ),
+        _wrong(
+            "forgets to mirror back",
+            "inverse=True turns back, but what was mirrored stays mirrored.",
+            "number 4, twice.",
+            forgets_mirror=True,
         ),
         _wrong(
             "turns before it mirrors",

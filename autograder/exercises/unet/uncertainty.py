@@ -36,14 +36,15 @@ def made(
     start: int,
     *,
     at_work: Literal["dropout", "all", "none", "1d only"] = "dropout",
-    left: Literal["as it was", "eval", "train"] = "as it was",
+    left: Literal["as it was", "eval", "train", "dropout"] = "as it was",
     averages: Literal["chances", "logits"] = "chances",
     restarts: bool = False,
     moves: bool = False,
-    entropy: Literal["of the mean", "mean", "bits", "inner"] = "of the mean",
+    entropy: Literal["of the mean", "mean", "bits", "inner", "both sides"] = "of the mean",
     information: Literal["difference", "own", "turned"] = "difference",
     plain_log: bool = False,
-    always_sigmoid: bool = False,
+    always: Literal["sigmoid", "softmax"] | None = None,
+    gradients: bool = False,
 ) -> Said:
     """Several draws, with the habits of mistakes."""
     modes = {part: part.training for part in model.modules()}
@@ -51,22 +52,23 @@ def made(
         drops = isinstance(part, nn.modules.dropout._DropoutNd) and (at_work != "1d only" or type(part) is nn.Dropout)
         part.training = at_work == "all" or (drops and at_work != "none")
     said = []
-    with torch.no_grad(), torch.random.fork_rng(devices=[], enabled=not moves):
+    with torch.set_grad_enabled(gradients), torch.random.fork_rng(devices=[], enabled=not moves):
         torch.manual_seed(start)
         for _ in range(draws):
             if restarts:
                 torch.manual_seed(start)
             said.append(model(x))
     for part, mode in modes.items():
-        part.training = {"as it was": mode, "eval": False, "train": True}[left]
-    to_chances = torch.sigmoid if always_sigmoid else chances
+        part.training = {"as it was": mode, "eval": False, "train": True, "dropout": part.training}[left]
+    to_chances = {"sigmoid": torch.sigmoid, "softmax": lambda x: x.softmax(1), None: chances}[always]
     each = [to_chances(logits) for logits in said]
     mean = sum(each) / draws if averages == "chances" else to_chances(sum(said) / draws)
     assert isinstance(mean, Tensor)
     inner, whole = torch.stack([spread(p) for p in each]).mean(0), spread(mean)
     if plain_log:
         whole = -(mean * mean.log()).sum(1) - ((1 - mean) * (1 - mean).log()).sum(1) * (mean.shape[1] == 1)
-    one = {"of the mean": whole, "mean": inner, "bits": whole / math.log(2), "inner": -(mean * mean.log()).sum(1)}
+    one = {"of the mean": whole, "mean": inner, "bits": whole / math.log(2), "inner": -torch.xlogy(mean, mean).sum(1)}
+    one["both sides"] = spread(mean) if mean.shape[1] == 1 else one["inner"] - torch.xlogy(1 - mean, 1 - mean).sum(1)
     two = {"difference": whole - inner, "own": inner, "turned": inner - whole}
     return mean, one[entropy], two[information].clamp(min=0) if information == "difference" else two[information]
 
@@ -88,6 +90,8 @@ def case(name: str, model: Probe, x: Tensor, *, note: str = "", **options: Any) 
     steps = (
         call("out", **given),
         call("left", target="model", method="journal"),
+        call("mean", 0, target="out", method="__getitem__"),
+        call("records gradients", "requires_grad", target="mean", method="__getattribute__"),
     )
     return Case(name, steps, inputs=inputs, note=note, terms=16, scale=1.0)
 
@@ -166,7 +170,7 @@ def measure(case: Case, outputs: Outputs) -> Outputs:
         part[:, 0] * spread(along[None, :, None])[0] + (1 - part[:, 0]) * spread(without[None, :, None])[0]
     ).double()
     whole = spread(mean.double())
-    facts: Outputs = {"what the model was left as": outputs["left"]}
+    facts: Outputs = {key: outputs[key] for key in ("left", "records gradients")}
     facts["the mean is one of whole draws"] = _near(wanted, mean.double())
     facts["of averaged logits"] = _near(chances(bias[:, None, None] + weight.reshape(-1, 1, 1) * value * part), mean)
     deviation = math.sqrt(draws * share * (1 - share))
@@ -292,7 +296,31 @@ MC_DROPOUT = Exercise(
             "takes sigmoids of classes",
             "with several classes each gets a sigmoid; they share 1, by the softmax.",
             "how many channels do the logits have?",
-            always_sigmoid=True,
+            always="sigmoid",
+        ),
+        _wrong(
+            "takes the softmax of one channel",
+            "with one channel the softmax is 1 everywhere; one foreground has a sigmoid.",
+            "how many channels do the logits have?",
+            always="softmax",
+        ),
+        _wrong(
+            "counts every class against the others",
+            "with several classes, 1 − p of each is counted too; the other classes are that already.",
+            "the sum runs over the classes; only of one foreground is there a 1 − p.",
+            entropy="both sides",
+        ),
+        _wrong(
+            "leaves dropout at work",
+            "afterwards dropout is still in train mode, and all else in evaluation mode.",
+            "note each module's mode before you change it, and set it back.",
+            left="dropout",
+        ),
+        _wrong(
+            "records gradients",
+            "the results still hang on the graph: every draw's activations are kept for a backward pass.",
+            "torch.no_grad().",
+            gradients=True,
         ),
         _wrong("ignores the seed", "every seed gives the same draws.", "torch.manual_seed(seed).", start=0),
     ),
