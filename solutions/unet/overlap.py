@@ -120,7 +120,7 @@ def generalised_dice_loss(
     ignore_index: int | None = None,
     smooth: float = 1e-5,
 ) -> Float[Tensor, "..."]:
-    """One Dice loss of all classes together, in which a small class counts as much as a large one:
+    """One Dice loss of all classes together, in which a small class isn't drowned by a large one:
     1 − (2 · Σ w · hits + smooth) / (Σ w · (predicted + true) + smooth), the sums over classes.
 
     w = (s / true)², s being the smallest number of pixels that a class has among those that are
