@@ -52,8 +52,9 @@ def focal_loss(
     Loss and gradient are finite at all finite logits and every gamma ≥ 0, also where p is rounded to
     0 or 1; half precision comes back in float32. Raises ValueError unless gamma ≥ 0 and 0 ≤ alpha ≤ 1.
     Source: Lin and others 2017. Peer: MONAI's `FocalLoss`, with `use_softmax` if K > 1: its "mean"
-    divides by the K channels too, its "sum" takes the mean over the pixels of each sample first; without
-    `use_softmax` it is K binary losses. With one channel it is ours.
+    divides by the K channels too unless a label is ignored, its "sum" takes the mean over the pixels of
+    each sample first, for gamma < 1 its gradient is NaN where p is 1; without `use_softmax` it is K
+    binary losses. With one channel its "mean" and "none" are ours.
     """
     if gamma < 0 or (alpha is not None and not 0 <= alpha <= 1):
         raise ValueError(f"expected gamma ≥ 0 and alpha from 0 to 1; got {gamma} and {alpha}")
@@ -81,13 +82,14 @@ def dice_focal_loss(
     """`soft_dice_loss` + focal_weight · `focal_loss`, each with the options it has and this reduction.
 
     The Dice part looks at regions, the focal part at pixels, so that there is a gradient also where
-    the regions don't meet yet. "none" gives (N, *spatial): each pixel's focal part plus the mean Dice
-    loss of its sample's classes (with `batch`, of all classes).
+    the regions don't meet yet. "none" gives (N, *spatial): each pixel's focal part (0 where it is ignored)
+    plus the mean Dice loss of its sample's classes (with `batch`, of all classes).
 
     Dice loss 0.286, focal loss 0.15, focal_weight 2: 0.286 + 0.3 = 0.586.
 
     Raises ValueError as the two do. Source: Zhu and others 2019 (AnatomyNet). Peer: MONAI's
-    `DiceFocalLoss` for one channel; with more its focal part is K binary losses, whatever the Dice part.
+    `DiceFocalLoss` for one channel, but for the focal part's "sum"; with more that part is K binary losses.
+    It knows no ignored pixels.
     """
     dice = soft_dice_loss(logits, labels, reduction, batch, include_background, ignore_index, smooth)
     focal = focal_loss(logits, labels, gamma, alpha, reduction, ignore_index)

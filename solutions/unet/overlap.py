@@ -1,6 +1,6 @@
 """Losses that compare regions: how much the predicted and the true one overlap."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,22 @@ def probabilities(logits: Float[Tensor, "N K *spatial"]) -> Float[Tensor, "N K *
     """What the logits say, at least in float32: with one channel the sigmoid, with more the softmax over them."""
     x = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     return x.sigmoid() if x.shape[1] == 1 else x.softmax(1)
+
+
+class LongProduct(torch.autograd.Function):
+    """a @ b.mT with its long sums taken in blocks. In a single float32 sum over a million pixels what is
+    small beside the sum so far is lost: up to 0.1 % of a volume of 96³. No gradient goes to b."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Float[Tensor, "N I M"], b: Float[Tensor, "N J M"]) -> Float[Tensor, "N I J"]:
+        ctx.save_for_backward(b)
+        blocks = zip(a.split(4096, dim=2), b.split(4096, dim=2), strict=True)
+        return torch.stack([some @ other.mT for some, other in blocks]).sum(0)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Float[Tensor, "N I J"]) -> tuple[Float[Tensor, "N I M"], None]:
+        (b,) = ctx.saved_tensors
+        return slopes[0] @ b, None
 
 
 def soft_counts(
@@ -54,7 +70,7 @@ def soft_counts(
     torch.eq(labels.flatten(1).to(p.dtype)[:, None], names, out=truth)  # 1 and 0 in one pass, no bools between
     if ignore_index is not None and 0 <= ignore_index < len(names):
         truth[:, ignore_index] = 0
-    confusion = p @ truth.mT  # row: class as predicted, column: class as it is
+    confusion = LongProduct.apply(p, truth)  # row: class as predicted, column: class as it is
     hits = confusion.diagonal(offset=int(classes == 1), dim1=1, dim2=2)
     sums = (hits, confusion.sum(2), truth.sum(2)[:, -classes:])
     return (sums[0].sum(0), sums[1].sum(0), sums[2].sum(0)) if batch else sums
@@ -104,7 +120,7 @@ def generalised_dice_loss(
     ignore_index: int | None = None,
     smooth: float = 1e-5,
 ) -> Float[Tensor, "..."]:
-    """One Dice loss of all classes together, in which a small class counts as much as a large one:
+    """One Dice loss of all classes together, in which a small class isn't drowned by a large one:
     1 − (2 · Σ w · hits + smooth) / (Σ w · (predicted + true) + smooth), the sums over classes.
 
     w = (s / true)², s being the smallest number of pixels that a class has among those that are

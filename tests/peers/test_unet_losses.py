@@ -10,42 +10,9 @@ from scipy.ndimage import distance_transform_edt
 
 import solutions.unet as ours
 from tests.peers.comparing import BOTH, close, normal, same
+from tests.peers.loss_situations import EVERY_OPTION, SHAPES, flat, made, settings, situations
 
 pytestmark = pytest.mark.filterwarnings("ignore:single channel prediction")
-
-SHAPES = [(2, 1, 5, 7), (3, 3, 4, 5), (1, 2, 3, 4, 3)]  # one channel; classes; a volume, a batch of one
-OPTIONS = [
-    {"reduction": reduction, "batch": batch, "include_background": background}
-    for reduction, batch, background in itertools.product(["mean", "sum", "none"], [False, True], [True, False])
-]
-EVERY_OPTION = pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(map(str, options.values())))
-
-
-def made(shape, *, dtype=torch.float64, size=2.0):
-    """Logits and labels."""
-    generator = torch.Generator().manual_seed(len(shape))
-    labels = torch.randint(0, max(2, shape[1]), (shape[0], *shape[2:]), generator=generator)
-    return size * normal(*shape, dtype=dtype), labels
-
-
-def settings(channels):
-    """MONAI's, for logits and labels as ours takes them."""
-    return {"sigmoid": True} if channels == 1 else {"softmax": True, "to_onehot_y": True}
-
-
-def flat(loss):
-    """MONAI's "none" keeps spatial axes of size 1; ours doesn't."""
-    return lambda logits: loss(logits).flatten()
-
-
-def situations(shape, dtype=torch.float64):
-    """Ordinary, an empty target, an empty prediction, both, and logits of ±10,000."""
-    logits, labels = made(shape, dtype=dtype)
-    nothing = torch.full_like(logits, -1e4)
-    nothing[:, 0] = -1e4 if shape[1] == 1 else 1e4
-    empty = torch.zeros_like(labels)
-    return [(logits, labels), (logits, empty), (nothing, labels), (nothing, empty), (1e4 * logits.sign(), labels)]
-
 
 OVERLAPS = {
     "dice": (ours.soft_dice_loss, DiceLoss, {}, {}),
@@ -66,21 +33,6 @@ def test_overlap_is_monais(name, options, dtype):
                 flat(lambda x, labels=labels, theirs=theirs: theirs(x, labels[:, None].to(dtype))),
                 logits,
             )
-
-
-@EVERY_OPTION
-@pytest.mark.parametrize("name", OVERLAPS)
-def test_ignored_pixels_are_monais(name, options):
-    mine, peer, my_settings, its_settings = OVERLAPS[name]
-    for shape in SHAPES:
-        logits, labels = made(shape)
-        labels[:, 1] = 255
-        theirs = peer(**settings(shape[1]), **its_settings, **options, ignore_index=255)
-        same(
-            flat(lambda x, labels=labels: mine(x, labels, **my_settings, **options, ignore_index=255)),
-            flat(lambda x, labels=labels, theirs=theirs: theirs(x, labels[:, None].double())),
-            logits,
-        )
 
 
 LOSSES = {
@@ -174,17 +126,6 @@ def test_focal_of_gamma_0_is_the_cross_entropy():
         same(
             lambda x, labels=labels: ours.focal_loss(x, labels, 0.0), lambda x, y=labels: F.cross_entropy(x, y), logits
         )
-
-
-def test_focal_ignores_as_monai_does():
-    logits, labels = made(SHAPES[1], dtype=torch.float32)
-    labels[:, 0] = 255
-    theirs = FocalLoss(use_softmax=True, to_onehot_y=True, ignore_index=255)
-    same(
-        lambda x: ours.focal_loss(x, labels, ignore_index=255),
-        lambda x: theirs(x, labels[:, None]),
-        logits,
-    )
 
 
 @pytest.mark.parametrize("batch", [False, True])

@@ -44,7 +44,7 @@ def of_border(distance: Callable[[Tensor], Tensor] = oracle, **change: Any) -> C
         ignore_index: int | None = None,
     ) -> Tensor:
         p = share(logits)
-        phi = fields(marked(labels, logits.shape[1], ignore_index), distance).to(p.dtype)
+        phi = change.get("fields", fields)(marked(labels, logits.shape[1], ignore_index), distance).to(p.dtype)
         losses = mean(p * phi, kept(labels, ignore_index), batch)
         chosen = losses if change.get("all", False) else foreground(losses, include_background)
         return finished(chosen, "mean" if change.get("meaned", False) else reduction)
@@ -119,6 +119,11 @@ def scaled(mask: Tensor) -> Tensor:
     return distance / distance.abs().amax().clamp(min=1)
 
 
+def through_the_batch(marked: Tensor, distance: Callable[[Tensor], Tensor] = oracle) -> Tensor:
+    """One distance for each class, the batch an axis like those of space."""
+    return torch.stack([distance(marked[:, name]) for name in range(marked.shape[1])], dim=1)
+
+
 POOLING = (
     ("sums over the pixels", {"mean": summed_up}, "pixels are summed; their mean is asked for.", "divide by how many."),
     ("divides by ignored pixels too", {"mean": over_all_pixels}, "the mean is over all pixels.", "kept.sum()."),
@@ -174,6 +179,12 @@ BOUNDARY_LOSS = Exercise(
             of_border(scaled),
             says="distances are divided by the largest; they are in pixels.",
             look="signed_distance as it is.",
+        ),
+        Wrong(
+            "measures through the batch",
+            of_border(fields=through_the_batch),
+            says="distances are measured in the whole batch at once, so the nearest pixel may lie in another sample.",
+            look="one sample at a time.",
         ),
         Wrong(
             "sums the logits",
@@ -275,6 +286,18 @@ HAUSDORFF_DT_LOSS = Exercise(
             "sees the predicted border only",
             of_hausdorff(join=lambda predicted, true, alpha: predicted**alpha),
             says="the distance to the true border is missing.",
+            look="d_predicted^alpha + d_true^alpha.",
+        ),
+        Wrong(
+            "takes the larger distance",
+            of_hausdorff(join=lambda predicted, true, alpha: torch.maximum(predicted, true) ** alpha),
+            says="only the larger of the two distances counts; both are added.",
+            look="d_predicted^alpha + d_true^alpha.",
+        ),
+        Wrong(
+            "takes the mean of both distances",
+            of_hausdorff(join=lambda predicted, true, alpha: (predicted**alpha + true**alpha) / 2),
+            says="the loss is half of what it should be: the distances are added, not averaged.",
             look="d_predicted^alpha + d_true^alpha.",
         ),
         Wrong(

@@ -41,8 +41,8 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("the whole batch", 2 * rng.normal(3, 4, 3, 2), rng.integers(0, 4, 3, 3, 2), 1, batch=True)
     labels = with_ignored(rng, rng.integers(0, 2, 2, 4, 3), 255)
     yield case("one channel, label 255 ignored", 2 * rng.normal(2, 1, 4, 3), labels, 1, ignore_index=255)
-    labels = with_ignored(rng, rng.integers(0, 3, 2, 5, 3), 1)
-    yield case("a class that is ignored", 2 * rng.normal(2, 3, 5, 3), labels, ignore_index=1)
+    labels = with_ignored(rng, rng.integers(0, 3, 2, 5, 3), 0)
+    yield case("class 0 is ignored", 2 * rng.normal(2, 3, 5, 3), labels, ignore_index=0)
     yield case("a volume, a class that is nowhere", rng.normal(1, 3, 2, 3, 4), rng.integers(0, 2, 1, 2, 3, 4))
     extreme = torch.tensor([[1e4, -1e4, 1e4], [-1e4, 1e4, 1e4]]).reshape(1, 2, 3, 1)
     yield case("logits of ±10,000", extreme, torch.tensor([0, 0, 1]).reshape(1, 3, 1))
@@ -99,6 +99,26 @@ def nothing_ignored(logits: Tensor, labels: Tensor, batch: bool = False, ignore_
 def ignored_predicted(logits: Tensor, labels: Tensor, batch: bool = False, ignore_index: int | None = None) -> Sums:
     hits, _, true = oracle(logits, labels, batch, ignore_index)
     return hits, oracle(logits, labels, batch)[1], true
+
+
+def zero_is_none(logits: Tensor, labels: Tensor, batch: bool = False, ignore_index: int | None = None) -> Sums:
+    return oracle(logits, labels, batch, ignore_index or None)
+
+
+def ignored_true(logits: Tensor, labels: Tensor, batch: bool = False, ignore_index: int | None = None) -> Sums:
+    """As with a one-hot of labels that were clamped to those there are."""
+    t = truth(labels.clamp(max=max(logits.shape[1], 2) - 1), logits.shape[1]).to(shares(logits))
+    axes = (0, *range(2, t.ndim)) if batch else tuple(range(2, t.ndim))
+    p = shares(logits) * kept(labels, ignore_index)[:, None]
+    return (p * t).sum(axes), p.sum(axes), t.sum(axes)
+
+
+def numbers_summed(logits: Tensor, labels: Tensor, batch: bool = False, ignore_index: int | None = None) -> Sums:
+    if logits.shape[1] > 1:
+        return oracle(logits, labels, batch, ignore_index)
+    hits, predicted, true = oracle(logits, labels, batch, ignore_index)
+    axes = (0, *range(1, labels.ndim)) if batch else tuple(range(1, labels.ndim))
+    return hits, predicted, labels.sum(axes).to(true).reshape(true.shape)
 
 
 def background_too(logits: Tensor, labels: Tensor, batch: bool = False, ignore_index: int | None = None) -> Sums:
@@ -191,6 +211,24 @@ SOFT_COUNTS = Exercise(
             ignored_predicted,
             says="ignored pixels are in no class's truth, but their probabilities are still in `predicted`.",
             look="set their probabilities to 0 as well.",
+        ),
+        Wrong(
+            "doesn't ignore class 0",
+            zero_is_none,
+            says="with ignore_index=0 nothing is ignored.",
+            look="`if ignore_index:` is False for 0, too. Ask `is not None`.",
+        ),
+        Wrong(
+            "counts ignored pixels as true",
+            ignored_true,
+            says="the probabilities of ignored pixels are left out, but these pixels still count in `true`.",
+            look="leave them out of the truth as well; mind what a clamp makes of 255.",
+        ),
+        Wrong(
+            "adds up the labels as numbers",
+            numbers_summed,
+            says="with one channel the labels themselves are summed: an ignored pixel adds 255 to `true`.",
+            look="labels == 1.",
         ),
         Wrong(
             "counts the background beside one channel",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autograder.exercises.unet._losses import FLOAT16, FLOAT64, case, finished, foreground, shares, sums, with_ignored
+from autograder.exercises.unet._overlap_options import OPTIONS, SAID
 from autograder.exercises.unet._ready_made import LOSSES
 from autograder.spec import Case, Exercise, Rng, Wrong, of_call
 
@@ -106,53 +107,6 @@ def batch_of_means(
     return finished(losses.mean(0) if batch else losses, reduction)
 
 
-def always_first_left_out(values: Tensor, include_background: bool) -> Tensor:
-    return values if include_background else values[..., 1:]
-
-
-def last_left_out(values: Tensor, include_background: bool) -> Tensor:
-    return values if include_background or values.shape[-1] == 1 else values[..., :-1]
-
-
-def without_option(values: Tensor, include_background: bool) -> Tensor:
-    return values
-
-
-def ignores_nothing(
-    logits: Tensor, labels: Tensor, batch: bool, ignore_index: int | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    return sums(logits, labels, batch)
-
-
-def no_batch(logits: Tensor, labels: Tensor, batch: bool, ignore_index: int | None) -> tuple[Tensor, Tensor, Tensor]:
-    return sums(logits, labels, False, ignore_index)
-
-
-def always_mean(losses: Tensor, reduction: str) -> Tensor:
-    return losses.mean()
-
-
-OPTIONS = (
-    ("drops the only channel", {"chosen": always_first_left_out}),
-    ("leaves out the last class", {"chosen": last_left_out}),
-    ("always counts the background", {"chosen": without_option}),
-    ("counts ignored pixels", {"counts": ignores_nothing}),
-    ("never looks at the whole batch", {"counts": no_batch}),
-    ("always gives the mean", {"last": always_mean}),
-)
-SAID = {
-    "drops the only channel": (
-        "with one channel and include_background=False nothing is left; that channel is the foreground.",
-        "leave out class 0 only where K > 1.",
-    ),
-    "leaves out the last class": ("the last class is left out; the background is class 0.", "[..., 1:] or [..., :-1]?"),
-    "always counts the background": ("include_background=False changes nothing.", "class 0 is left out where K > 1."),
-    "counts ignored pixels": ("`ignore_index` isn't handed on.", "soft_counts takes it."),
-    "never looks at the whole batch": ("`batch` isn't handed on.", "soft_counts takes it."),
-    "always gives the mean": ("`reduction` changes nothing.", "there are three; `reduced` knows them."),
-}
-
-
 def of_options(formula: Formula) -> tuple[Wrong, ...]:
     """What goes wrong with options, whatever the formula."""
     return tuple(Wrong(name, by(formula, **change), *SAID[name]) for name, change in OPTIONS)
@@ -168,6 +122,24 @@ SOFT_DICE_LOSS = Exercise(
             by(lambda h, p, t, s: 1 - dice(h, p, t, s)),
             says="more overlap gives a larger number: this is the Dice score.",
             look="a loss falls when the answer gets better.",
+        ),
+        Wrong(
+            "gives minus the overlap",
+            by(lambda h, p, t, s: dice(h, p, t, s) - 1),
+            says="the loss is minus the Dice score, so a perfect answer has −1; here it has 0.",
+            look="1 − …",
+        ),
+        Wrong(
+            "costs nothing where nothing is there",
+            by(lambda h, p, t, s: dice(h, p, t, s) * (t > 0)),
+            says="a class that isn't there has loss 0, even where it is predicted.",
+            look="the table in the contract: nearly 1, however little is predicted.",
+        ),
+        Wrong(
+            "has a smooth of its own",
+            by(lambda h, p, t, s: dice(h, p, t, 1e-5)),
+            says="`smooth` changes nothing.",
+            look="it stands above and below.",
         ),
         Wrong(
             "forgets the 2",
@@ -302,6 +274,11 @@ def clamped(true: Tensor) -> Tensor:
     return (n.amin(-1, keepdim=True) / n).square()
 
 
+def nothing_is_zero(true: Tensor) -> Tensor:
+    smallest = true.where(true > 0, torch.inf).amin(-1, keepdim=True)
+    return (smallest / true).square()
+
+
 def each_class(hits: Tensor, predicted: Tensor, true: Tensor, smooth: float) -> Tensor:
     w = rarest_is_one(true)
     return (w * dice(hits, predicted, true, smooth)).sum(-1) / w.sum(-1)
@@ -362,6 +339,20 @@ GENERALISED_DICE_LOSS = Exercise(
             by(weighted(clamped)),
             says="a class that isn't there counts as one pixel, the rarest of all, and the others' weights vanish.",
             look="s is the smallest count among the classes that are there.",
+        ),
+        Wrong(
+            "divides by 0 where a class is absent",
+            by(weighted(nothing_is_zero)),
+            says="a class that isn't there has the weight (s / 0)², infinite or NaN; it has 1.",
+            look="torch.where with both sides finite.",
+        ),
+        Wrong(
+            "forgets the 2",
+            by(
+                lambda h, p, t, s: 1 - ((rarest_is_one(t) * h).sum(-1) + s) / ((rarest_is_one(t) * (p + t)).sum(-1) + s)
+            ),
+            says="hits are counted once above, twice below (in predicted and in true): a perfect answer loses ½.",
+            look="2 · Σ w · hits.",
         ),
         Wrong(
             "averages the classes' losses",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.exercises.unet._losses import FLOAT64
@@ -96,6 +97,15 @@ def half_way(outside: Tensor, inside: Tensor) -> Tensor:
     return outside - inside + torch.where(outside > 0, -0.5, 0.5)
 
 
+def framed(mask: Tensor, spacing: Spacing = None) -> Tensor:
+    """As if the image lay in a frame of pixels outside."""
+    if mask.all() or not mask.any():
+        return torch.zeros(mask.shape)
+    wide = F.pad(mask, [1] * (2 * mask.ndim))
+    inside = away(wide, spacing)[1][tuple(slice(1, -1) for _ in mask.shape)]
+    return (away(mask, spacing)[0] - inside).float()
+
+
 SIGNED_DISTANCE = Exercise(
     id="unet.signed_distance",
     cases=distance_cases,
@@ -136,6 +146,12 @@ SIGNED_DISTANCE = Exercise(
             by(half_way),
             says="½ is taken off, as if to measure to the line between the pixels; it is from pixel to pixel.",
             look="neighbours across the border have 1 and −1.",
+        ),
+        Wrong(
+            "takes the image's edge for a border",
+            framed,
+            says="pixels of the mask at the image's edge have −1, as if outside went on; nobody knows what is there.",
+            look="the distance is to a pixel of the image that isn't in the mask: no padding.",
         ),
         Wrong(
             "ignores the spacing",

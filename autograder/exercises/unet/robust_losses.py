@@ -85,6 +85,18 @@ HUBER_LOSS = Exercise(
             look="the line must have delta² / 2 at e = delta.",
         ),
         Wrong(
+            "has a line of slope 1",
+            of_error(lambda e, d: torch.where(e.abs() <= d, e.clamp(-d, d).square() / 2, e.abs() - d / 2)),
+            says="beyond delta the loss is |e| − delta / 2, with slope 1; the line has slope delta.",
+            look="delta · (e − delta / 2).",
+        ),
+        Wrong(
+            "swaps the pieces",
+            of_error(lambda e, d: torch.where(e.abs() > d, e.square() / 2, d * (e.abs() - d / 2))),
+            says="small errors get the line and large ones the parabola.",
+            look="e² / 2 up to delta.",
+        ),
+        Wrong(
             "always takes delta 1",
             of_error(lambda e, d: F.huber_loss(e, torch.zeros_like(e), reduction="none")),
             says="delta changes nothing.",
@@ -192,6 +204,18 @@ GENERALISED_CROSS_ENTROPY = Exercise(
             by(lambda log, q: -torch.expm1(q * log)),
             says="1 − p^q isn't divided by q.",
             look="without it the loss vanishes with q.",
+        ),
+        Wrong(
+            "divides p^q alone",
+            by(lambda log, q: 1 - (q * log).exp() / q),
+            says="only p^q is divided by q; it is the whole difference.",
+            look="brackets.",
+        ),
+        Wrong(
+            "multiplies by q",
+            by(lambda log, q: -torch.expm1(q * log) * q),
+            says="1 − p^q is multiplied by q; it is divided.",
+            look="(1 − p^q) / q.",
         ),
         Wrong(
             "takes the power of 1 − p",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from autograder.exercises.unet._losses import FLOAT16, FLOAT64, case, finished, foreground, sums, with_ignored
+from autograder.exercises.unet._overlap_options import OPTIONS, SAID
 from autograder.exercises.unet._ready_made import LOSSES
-from autograder.exercises.unet.dice_losses import LOG3, OPTIONS, SAID
+from autograder.exercises.unet.dice_losses import LOG3
 from autograder.spec import Case, Exercise, Rng, Wrong, of_call
 
 Formula = Callable[[Tensor, Tensor, Tensor, float, float, float], Tensor]
@@ -109,6 +110,24 @@ TVERSKY_LOSS = Exercise(
             by(lambda h, p, t, a, b, s: 1 - tversky(h, p, t, a, b, s)),
             says="more overlap gives a larger number: this is the Tversky index.",
             look="1 − it.",
+        ),
+        Wrong(
+            "takes 1 − alpha for beta",
+            by(lambda h, p, t, a, b, s: tversky(h, p, t, a, 1 - a, s)),
+            says="beta changes nothing; misses are weighed by 1 − alpha.",
+            look="alpha and beta need not sum to 1.",
+        ),
+        Wrong(
+            "counts the hits twice",
+            by(lambda h, p, t, a, b, s: 1 - (2 * h + s) / (2 * h + a * (p - h) + b * (t - h) + s)),
+            says="the hits are doubled, as in Dice; here they count once, above and below.",
+            look="hits + alpha · … + beta · …",
+        ),
+        Wrong(
+            "has a smooth of its own",
+            by(lambda h, p, t, a, b, s: tversky(h, p, t, a, b, 1e-5)),
+            says="`smooth` changes nothing.",
+            look="it stands above and below.",
         ),
         Wrong(
             "is always Dice",
@@ -243,6 +262,12 @@ FOCAL_TVERSKY_LOSS = Exercise(
             focal_by(nudged),
             says="a small number is added before the power: a perfect answer doesn't have loss 0 any more.",
             look="leave out what is 0, and nothing else.",
+        ),
+        Wrong(
+            "multiplies by gamma",
+            focal_by(lambda losses, gamma: gamma * losses.clamp(min=0)),
+            says="gamma is a factor; it is a power.",
+            look="**.",
         ),
         Wrong(
             "forgets gamma",
