@@ -96,7 +96,8 @@ def never_ignored(true: Tensor, predicted: Tensor, classes: int, ignore: int | N
 def ignored_to_zero(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
     if ignore is None:
         return oracle(true, predicted, classes)
-    return oracle(*(labels.long().masked_fill(true == ignore, 0) for labels in (true, predicted)), classes)
+    ignored = true == ignore
+    return oracle(true.masked_fill(ignored, 0), predicted.masked_fill(ignored, 0), classes)
 
 
 def claims_in_ignored(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:

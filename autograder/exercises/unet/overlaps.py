@@ -40,7 +40,7 @@ def score_cases(by_hand: float, note: str) -> Callable[[Rng], Iterator[Case]]:
         yield of_call("a table of 3 images and 4 classes", **counts(rng, 3, 4))
         zero, some = torch.zeros(4, dtype=torch.int64), rng.integers(2, 9, 4)
         yield of_call("all right", tp=some, fp=zero, fn=zero.clone())
-        wrong = {"tp": zero[:2], "fp": torch.tensor([0, 5]), "fn": torch.tensor([7, 0])}
+        wrong: dict[str, Any] = {"tp": zero[:2], "fp": torch.tensor([0, 5]), "fn": torch.tensor([7, 0])}
         yield of_call("all missed, all made up", **wrong, scale=1.0)
         kinds = torch.tensor([[5, 2, 1], [0, 0, 0], [0, 3, 0], [0, 0, 4]])[rng.permutation(4)]
         yield of_call("a class that is nowhere among others", tp=kinds[:, 0], fp=kinds[:, 1], fn=kinds[:, 2])
