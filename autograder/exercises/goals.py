@@ -60,6 +60,16 @@ def random_state(case: Case, outputs: Outputs) -> Outputs:
     return {"torch's random state is as it was": outputs["random"] == untouched}
 
 
+def demand_rising(what: str, scores: str, below: tuple[tuple[float, str], ...]) -> None:
+    """Raises SpecError unless the numbers of a goal's findings lie between 0 and 1 and rise.
+
+    what: the examples. scores: what the numbers are, "accuracies".
+    """
+    numbers = [number for number, _ in below]
+    if not numbers or not all(one < two for one, two in pairwise((0.0, *numbers, 1.0))):
+        raise SpecError(f"{what}: expected rising {scores} between 0 and 1, got {numbers}")
+
+
 @dataclass(frozen=True)
 class Goal:
     """How many of the held-out examples must be right, and what is said of a training with which fewer are.
@@ -75,9 +85,7 @@ class Goal:
     unanswered: str = ""
 
     def __post_init__(self) -> None:
-        accuracies = [accuracy for accuracy, _ in self.below]
-        if not accuracies or not all(one < two for one, two in pairwise((0.0, *accuracies, 1.0))):
-            raise SpecError(f"{self.what}: expected rising accuracies between 0 and 1, got {accuracies}")
+        demand_rising(self.what, "accuracies", self.below)
 
     def finding(self, logits: Tensor, truth: Tensor) -> str:
         """One sentence on logits (N, classes) for true classes (N,)."""

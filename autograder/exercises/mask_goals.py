@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from autograder.exercises.goals import NOT_FINITE, random_state, trained
-from autograder.spec import Case, Outputs, Ref, SpecError, call, mode
+from autograder.exercises.goals import NOT_FINITE, demand_rising, random_state, trained
+from autograder.spec import Case, Outputs, Ref, call, mode
 from p2v_data import MaskSplit
 
 PROBABILITIES = "probabilities, not logits"
@@ -64,9 +63,7 @@ class MaskGoal:
     passed: str
 
     def __post_init__(self) -> None:
-        scores = [score for score, _ in self.below]
-        if not scores or not all(one < two for one, two in pairwise((0.0, *scores, 1.0))):
-            raise SpecError(f"{self.what}: expected rising IoUs between 0 and 1, got {scores}")
+        demand_rising(self.what, "IoUs", self.below)
 
     def finding(self, logits: Tensor, truth: Tensor) -> str:
         """One sentence on logits (N, 1, H, W) for the true pixels, of the same shape."""

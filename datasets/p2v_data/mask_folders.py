@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2v_data.dataset import Provenance
 from p2v_data.errors import DataDamagedError, DataMissingError
-from p2v_data.masks import MaskDataset, MaskSplit, tiles
+from p2v_data.masks import MaskDataset, MaskSplit, in_one, tiles
 from p2v_data.store import full_set, require
 
 if TYPE_CHECKING:
@@ -107,30 +106,16 @@ def folder_of_masks(
         DataDamagedError: a file can't be read, a mask has another size than its picture or is not black and white.
         ValueError: more tiles asked for than there are, or a side that doesn't fit.
     """
-    import numpy as np
-
     known = full_set(str(source)) if source in BY_HAND else None
     path = require(known.name, folder) if known else Path(source)
-    parts = _divided(find_pairs(path, layout))
-    random = np.random.default_rng(seed)
-    first, made = 0, []
-    for pairs, count in zip(parts, (train, validation, test), strict=True):
-        made.append(_part(pairs, count, cut, random, first))
-        first += len(pairs)
-    return MaskDataset(
-        train=made[0],
-        validation=made[1],
-        test=made[2],
-        class_names=class_names,
-        provenance=Provenance(
-            name=known.name if known else path.resolve().name,
-            source=f"{known.source}; read from {path}" if known else f"pictures and masks in {path}",
-            licence=known.licence if known else "what their makers allow",
-            citation=known.citation if known else "what their makers ask for",
-            kind="real",
-            count=sum(len(part.masks) for part in made),
-            shape=tuple(made[0].images.shape[1:]),
-        ),
+    return in_one(
+        _parts(_divided(find_pairs(path, layout)), (train, validation, test), cut, seed),
+        class_names,
+        name=known.name if known else path.resolve().name,
+        source=f"{known.source}; read from {path}" if known else f"pictures and masks in {path}",
+        licence=known.licence if known else "what their makers allow",
+        citation=known.citation if known else "what their makers ask for",
+        kind="real",
     )
 
 
@@ -187,6 +172,18 @@ def _divided(pairs: list[Pair]) -> list[list[Pair]]:
     held = [max(round(share * len(pairs)), 1) for share in FRACTIONS[1:]]
     begin = len(pairs) - sum(held)
     return [order[:begin], order[begin : begin + held[0]], order[begin + held[0] :]]
+
+
+def _parts(divided: list[list[Pair]], counts: tuple[int | None, ...], cut: Cut, seed: int) -> list[MaskSplit]:
+    """So many tiles of each part's pictures, which are numbered through all parts."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    first, made = 0, []
+    for pairs, count in zip(divided, counts, strict=True):
+        made.append(_part(pairs, count, cut, random, first))
+        first += len(pairs)
+    return made
 
 
 def _part(pairs: list[Pair], count: int | None, cut: Cut, random: Generator, first: int) -> MaskSplit:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from p2v_data.dataset import Provenance
 from p2v_data.summary import Rows, html_image, html_table, text_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
@@ -86,6 +88,35 @@ class MaskDataset:
             pictures.append(html_image(image, alt=f"training tile {number}", width=96))
             pictures.append(html_image(outline, alt=f"training tile {number} with its mask's outline", width=96))
         return html_table(self.provenance.title, self._rows) + f"<div>{''.join(pictures)}</div>"
+
+
+def in_one(
+    parts: Sequence[MaskSplit],
+    class_names: tuple[str, ...],
+    *,
+    name: str,
+    source: str,
+    licence: str,
+    citation: str,
+    kind: Literal["real", "simulated"],
+) -> MaskDataset:
+    """The training, validation and test part as one data set; the provenance counts their tiles."""
+    train, validation, test = parts
+    return MaskDataset(
+        train=train,
+        validation=validation,
+        test=test,
+        class_names=class_names,
+        provenance=Provenance(
+            name=name,
+            source=source,
+            licence=licence,
+            citation=citation,
+            kind=kind,
+            count=sum(len(part.masks) for part in parts),
+            shape=tuple(train.images.shape[1:]),
+        ),
+    )
 
 
 def outlined(image: Float[Tensor, "C H W"], mask: Int[Tensor, "H W"]) -> Float[Tensor, "3 H W"]:

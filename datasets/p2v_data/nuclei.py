@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2v_data.dataset import Provenance
 from p2v_data.errors import DataMissingError
-from p2v_data.masks import MaskDataset, MaskSplit, tiles
+from p2v_data.masks import MaskDataset, MaskSplit, in_one, tiles
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
@@ -63,22 +62,16 @@ def nuclei(side: int = 64, step: int | None = None) -> MaskDataset:
         _cut(picture, upper, side, side),
         _cut(picture, lower, side, side),
     ]
-    return MaskDataset(
-        train=parts[0],
-        validation=parts[1],
-        test=parts[2],
-        class_names=("ground", "nucleus"),
-        provenance=Provenance(
-            name="Nuclei",
-            source="one picture, 512×512, fluorescent nuclei with hand-drawn masks, of the 2018 Data Science Bowl "
-            "(BBBC038, Broad Bioimage Benchmark Collection), as the package stardist 0.9.2 carries it",
-            licence="CC0 (BBBC038); stardist: BSD-3-Clause, © 2018–2025 Uwe Schmidt, Martin Weigert",
-            citation="Caicedo and others: Nucleus segmentation across imaging experiments, the 2018 Data Science "
-            "Bowl, Nature Methods 16, 2019, doi:10.1038/s41592-019-0612-7",
-            kind="real",
-            count=sum(len(part.masks) for part in parts),
-            shape=(1, side, side),
-        ),
+    return in_one(
+        parts,
+        ("ground", "nucleus"),
+        name="Nuclei",
+        source="one picture, 512×512, fluorescent nuclei with hand-drawn masks, of the 2018 Data Science Bowl "
+        "(BBBC038, Broad Bioimage Benchmark Collection), as the package stardist 0.9.2 carries it",
+        licence="CC0 (BBBC038); stardist: BSD-3-Clause, © 2018–2025 Uwe Schmidt, Martin Weigert",
+        citation="Caicedo and others: Nucleus segmentation across imaging experiments, the 2018 Data Science "
+        "Bowl, Nature Methods 16, 2019, doi:10.1038/s41592-019-0612-7",
+        kind="real",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2v_data.masks import MaskSplit, tiles
+from p2v_data.masks import MaskDataset, MaskSplit, in_one, tiles
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -21,6 +21,14 @@ class Picture(NamedTuple):
     seen: Bool[ndarray, "H W"]
 
 
+class About(NamedTuple):
+    """A painted data set's name, how it is made, and what it says nothing about."""
+
+    name: str
+    source: str
+    silent_about: str
+
+
 Counts = tuple[int, int, int]
 Paint = Callable[["Generator"], Picture]
 
@@ -30,6 +38,21 @@ def wanted(train: int | None, validation: int | None, test: int | None, usual: C
     asked = (train, validation, test)
     first, second, third = (many if count is None else count for count, many in zip(asked, usual, strict=True))
     return first, second, third
+
+
+def painted_dataset(
+    paint: Paint, counts: Counts, class_names: tuple[str, str], about: About, *, side: int, seed: int
+) -> MaskDataset:
+    """Three parts, as `painted_parts` makes them, and where they come from."""
+    return in_one(
+        painted_parts(paint, counts, side=side, seed=seed),
+        class_names,
+        name=about.name,
+        source=about.source,
+        licence="MIT, as this course",
+        citation=f"nothing: it shows how such data is worked with, and says nothing about {about.silent_about}",
+        kind="simulated",
+    )
 
 
 def painted_parts(paint: Paint, counts: Counts, *, side: int, seed: int) -> list[MaskSplit]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from p2v_data.dataset import Provenance
 from p2v_data.mask_folders import Cut, folder_of_masks
 from p2v_data.masks import MaskDataset
-from p2v_data.painted import Picture, painted_parts, wanted
+from p2v_data.painted import About, Picture, painted_dataset, wanted
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -17,6 +16,11 @@ GROUND = 128  # pixels along a side of a painted square of land
 CLASSES = ("ground", "road")
 SHRINK = 4.0  # DeepGlobe has half a metre a pixel, the simulated land two
 COUNTS = (96, 48, 48)  # of simulated tiles: training, validation, test
+ABOUT = About(
+    name="Simulated roads",
+    source="land, roads and masks are all made here by a program; no place on Earth is in them",
+    silent_about="real roads",
+)
 
 
 def roads(
@@ -66,23 +70,7 @@ def roads(
         )
     if side not in (GROUND // 2, GROUND):
         raise ValueError(f"a tile of simulated land has {GROUND // 2} or {GROUND} pixels a side, not {side}")
-    counts = wanted(train, validation, test, COUNTS)
-    parts = painted_parts(_painted, counts, side=side, seed=seed)
-    return MaskDataset(
-        train=parts[0],
-        validation=parts[1],
-        test=parts[2],
-        class_names=CLASSES,
-        provenance=Provenance(
-            name="Simulated roads",
-            source="land, roads and masks are all made here by a program; no place on Earth is in them",
-            licence="MIT, as this course",
-            citation="nothing: it shows how such data is worked with, and says nothing about real roads",
-            kind="simulated",
-            count=sum(counts),
-            shape=(3, side, side),
-        ),
-    )
+    return painted_dataset(_painted, wanted(train, validation, test, COUNTS), CLASSES, ABOUT, side=side, seed=seed)
 
 
 def _painted(random: Generator) -> Picture:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from p2v_data.dataset import Provenance
 from p2v_data.mask_folders import Cut, folder_of_masks
 from p2v_data.masks import MaskDataset
-from p2v_data.painted import Picture, painted_parts, wanted
+from p2v_data.painted import About, Picture, painted_dataset, wanted
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -17,6 +16,12 @@ SIDE, GREEN = 256, 1  # pixels along a side of a painted photograph; the channel
 CLASSES = ("ground", "vessel")
 SHRINK = 2.25  # DRIVE's photographs are 565 pixels wide, the simulated ones 256
 COUNTS = (96, 48, 48)  # of simulated tiles: training, validation, test
+ABOUT = About(
+    name="Simulated vessels",
+    source="photographs and masks are all made here by a program; nobody's eye is in them",
+    silent_about="people",
+)
+IN_GREEN = ABOUT._replace(source=f"{ABOUT.source}; the green channel")
 
 
 def vessels(
@@ -69,24 +74,8 @@ def vessels(
         )
     if side not in (SIDE // 4, SIDE // 2, SIDE):
         raise ValueError(f"a tile of a simulated eye has {SIDE // 4}, {SIDE // 2} or {SIDE} pixels a side, not {side}")
-    counts = wanted(train, validation, test, COUNTS)
-    parts = painted_parts(_in_colour if colour else _in_green, counts, side=side, seed=seed)
-    return MaskDataset(
-        train=parts[0],
-        validation=parts[1],
-        test=parts[2],
-        class_names=CLASSES,
-        provenance=Provenance(
-            name="Simulated vessels",
-            source="photographs and masks are all made here by a program; nobody's eye is in them"
-            + ("" if colour else "; the green channel"),
-            licence="MIT, as this course",
-            citation="nothing: it shows how such data is worked with, and says nothing about people",
-            kind="simulated",
-            count=sum(counts),
-            shape=(3 if colour else 1, side, side),
-        ),
-    )
+    paint, about = (_in_colour, ABOUT) if colour else (_in_green, IN_GREEN)
+    return painted_dataset(paint, wanted(train, validation, test, COUNTS), CLASSES, about, side=side, seed=seed)
 
 
 def _in_colour(random: Generator) -> Picture:

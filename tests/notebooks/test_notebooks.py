@@ -5,7 +5,7 @@ again after them: those cells are the same in both notebooks, and took from `min
 solution's own text. That demonstrations run on accepted answers too is tried in `ALSO_FROM_TOP_TO_BOTTOM`.
 """
 
-import time
+import os
 from pathlib import Path
 
 import nbformat
@@ -18,17 +18,23 @@ ROOT = Path(__file__).resolve().parents[2]
 SOLVED = sorted((ROOT / "solutions" / "notebooks").glob("*/*.ipynb"), reverse=True)  # the longest first
 RELEASED = sorted((ROOT / "course").glob("*/*.ipynb"), reverse=True)
 ALSO_FROM_TOP_TO_BOTTOM = ("00_start", "01_lenet")
-SECONDS = 600  # for a cell
-LONGEST = 360.0  # for a notebook: twice what we aim at on a quiet machine with two cores
+SECONDS = 900  # for a cell
+LONGEST = 360.0  # processor seconds of a notebook: twice what we aim at
 
 
 def executed(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("P2V_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    start = time.monotonic()
+    before = processor_seconds()
     NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    assert time.monotonic() - start < LONGEST
+    assert processor_seconds() - before < LONGEST
     assert stderr(notebook) == []
+
+
+def processor_seconds():
+    """Of kernels that have ended: what else the machine does counts for nothing. Windows doesn't tell, and says 0."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def shown(cell):

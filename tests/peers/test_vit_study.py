@@ -7,6 +7,7 @@ import p2v_data
 from solutions.resnet import digit_net
 from solutions.vit import ConvStem, pretrain_small, small_vit, train_small
 from tools.studies import hunger
+from tools.studies.scores import mean_and_spread
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,12 @@ def test_the_fifth_arms_teacher_is_the_second_arms_network():
 
 def test_means_and_spreads_follow_from_the_seeds(study):
     for item in study["arms"]:
-        assert item["mean_and_spread"] == list(hunger.mean_and_spread(item["right"]))
+        assert item["mean_and_spread"] == list(mean_and_spread(item["right"]))
 
 
 def test_mean_and_spread_by_hand():
     """Mean 0.7; deviations 0.1, 0, 0.1: variance 0.02 / 2."""
-    assert hunger.mean_and_spread([0.6, 0.7, 0.8]) == (0.7, 0.1)
+    assert mean_and_spread([0.6, 0.7, 0.8]) == (0.7, 0.1)
 
 
 def test_equal_seeds_see_equal_digits_in_the_same_order():

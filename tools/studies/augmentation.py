@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "datasets")]
 import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
 from solutions.unet import PairedAugment, UNet, train_segmenter  # noqa: E402
+from tools.studies.scores import mean_and_spread, overlap  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "augmentation.json"
 TILES = (2, 8, 32)
@@ -52,12 +53,11 @@ def arms() -> dict[str, PairedAugment | None]:
     }
 
 
-def overlap(model: torch.nn.Module, images: Tensor, masks: Tensor) -> float:
+def score(model: torch.nn.Module, images: Tensor, masks: Tensor) -> float:
     """Pooled intersection over union at a probability of one half."""
     with torch.no_grad():
         said = torch.cat([model(images[i : i + 8]) for i in range(0, len(images), 8)])[:, 0] > 0
-    truth = masks > 0
-    return round(float((said & truth).sum() / (said | truth).sum()), 4)
+    return overlap(said, masks > 0)
 
 
 def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> 
     before = time.process_time()
     images, masks, _ = data.train.some(order)
     losses = train_segmenter(model, images, masks, steps=STEPS, batch=BATCH, augment=augment, seed=seed)
-    found = {"arm": name, "tiles": len(order), "seed": seed, "iou": overlap(model, data.test.images, data.test.masks)}
+    found = {"arm": name, "tiles": len(order), "seed": seed, "iou": score(model, data.test.images, data.test.masks)}
     found |= {"loss": round(statistics.mean(losses[-10:]), 4), "seconds": round(time.process_time() - before, 1)}
     print(found, flush=True)
     return found
@@ -83,8 +83,7 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for count in TILES:
             mine = [run for run in runs if (run["arm"], run["tiles"]) == (name, count)]
             scores = [run["iou"] for run in mine]
-            spread = (round(statistics.mean(scores), 4), round(statistics.stdev(scores), 4))
-            item = {"arm": name, "tiles": count, "iou": scores, "mean_and_spread": spread}
+            item = {"arm": name, "tiles": count, "iou": scores, "mean_and_spread": mean_and_spread(scores)}
             found.append(item | {"loss": [run["loss"] for run in mine]})
     return found
 

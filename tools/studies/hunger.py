@@ -29,6 +29,7 @@ import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
 from solutions.resnet import digit_net  # noqa: E402
 from solutions.vit import VisionTransformer, pretrain_small, small_vit, train_small  # noqa: E402
+from tools.studies.scores import mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "hunger.json"
 PICTURE = ROOT / "docs" / "pictures" / "hunger-study.png"
@@ -105,11 +106,6 @@ def summary(runs: list[dict[str, Any]], seeds: int) -> list[dict[str, Any]]:
             item |= {"mean_and_spread": mean_and_spread(shares), "loss": [run["loss"] for run in mine]}
             found.append(item | {"parameters": mine[0]["parameters"], "seconds": [run["seconds"] for run in mine]})
     return found
-
-
-def mean_and_spread(shares: list[float]) -> tuple[float, float]:
-    """The mean and the standard deviation over seeds."""
-    return round(statistics.mean(shares), 4), round(statistics.stdev(shares), 4)
 
 
 def record(settings: argparse.Namespace) -> dict[str, Any]:

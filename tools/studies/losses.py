@@ -40,6 +40,7 @@ from solutions.unet import (  # noqa: E402
     train_segmenter,
     tversky_loss,
 )
+from tools.studies.scores import mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "losses.json"
 PICTURE = ROOT / "docs" / "pictures" / "losses-study.png"
@@ -159,16 +160,12 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         mine = sorted((run for run in runs if run["arm"] == name), key=lambda run: run["seed"])
         item: dict[str, Any] = {"arm": name, "curves": [[look["iou"] for look in run["curve"]] for run in mine]}
         for score in ("iou", "precision", "recall"):
-            item[score] = _mean_and_spread([run["curve"][-1][score] for run in mine])
+            item[score] = mean_and_spread([run["curve"][-1][score] for run in mine])
         item["thresholds"] = [run["threshold"] for run in mine]
-        item["chosen_iou"] = _mean_and_spread([run["chosen"]["iou"] for run in mine])
+        item["chosen_iou"] = mean_and_spread([run["chosen"]["iou"] for run in mine])
         item["probabilities"] = mine[0]["shown"]["probabilities"]
         found.append(item | {"seconds": [run["seconds"] for run in mine]})
     return found
-
-
-def _mean_and_spread(values: list[float]) -> tuple[float, float]:
-    return round(statistics.mean(values), 4), round(statistics.stdev(values), 4)
 
 
 def record(settings: argparse.Namespace) -> dict[str, Any]:

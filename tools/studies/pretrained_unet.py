@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
 from solutions.resnet import EfficientNetLite0, load_imagenet  # noqa: E402
 from solutions.unet import EncoderUNet, LiteLevels, UNet, choose_threshold, train_segmenter  # noqa: E402
+from tools.studies.scores import mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "pretrained_unet.json"
 COUNTS, STEPS, BATCH, RATE = (2, 8, 32), 30, 8, 2e-3
@@ -74,8 +74,7 @@ def main() -> None:
         for count in COUNTS:
             runs = [run(data, arm, count, seed) for seed in range(settings.seeds)]
             ious = [item["iou"] for item in runs]
-            spread = [round(statistics.mean(ious), 4), round(statistics.stdev(ious), 4)]
-            item = {"arm": arm, "tiles": count, "iou": ious, "mean_and_spread": spread}
+            item = {"arm": arm, "tiles": count, "iou": ious, "mean_and_spread": mean_and_spread(ious)}
             arms.append(item | {"parameters": runs[0]["parameters"]})
     about = (
         f"tiles of 64 × 64 of one picture of nuclei, 16 others for the threshold, 16 to test; {STEPS} steps of up to "

@@ -43,6 +43,7 @@ from solutions.unet import (  # noqa: E402
     train_segmenter,
     with_separable,
 )
+from tools.studies.scores import overlap  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "unet_parts.json"
 PICTURE = ROOT / "docs" / "pictures" / "unet-parts-study.png"
@@ -127,11 +128,6 @@ def near_border(masks: Tensor) -> Tensor:
     highest = F.max_pool2d(values, side, 1, BAND)
     lowest = -F.max_pool2d(-values, side, 1, BAND)
     return (highest != lowest)[:, 0]
-
-
-def overlap(found: Tensor, true: Tensor) -> float:
-    """IoU of the pooled pixels."""
-    return round(float((found & true).sum() / (found | true).sum().clamp(min=1)), 4)
 
 
 def best_threshold(logits: Tensor, masks: Tensor) -> float:

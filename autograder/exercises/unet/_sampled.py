@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from autograder.spec import Rng
+from autograder.spec import Case, Ref, Rng, backward, call
 
 Pair = tuple[Tensor, Tensor]
 Beyond = Literal["mirrored", "doubled", "repeated"]  # … b a b …, … a a b …, … a a a …
@@ -75,3 +76,14 @@ def clear(at: Tensor, margin: float = 2e-3) -> bool:
 def labels(rng: Rng, *shape: int, dtype: torch.dtype = torch.int64) -> Tensor:
     """Masks with the labels 0, 1, 5 and 200, so that no mean of two is a third."""
     return torch.tensor([0, 1, 5, 200])[rng.integers(0, 4, *shape)].to(dtype)
+
+
+def with_gradient(case: Case) -> Case:
+    """The case, with the gradient that comes back through the image of the pair."""
+    given: dict[str, Any] = {key: Ref(key) for key in case.inputs}
+    steps = (
+        call("out", **given),
+        call("image", 0, target="out", method="__getitem__"),
+        backward("image", "images"),
+    )
+    return replace(case, steps=steps)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from autograder.exercises.unet._ready_made import SCORES
+from autograder.spec import Wrong
 
 Spacing = Sequence[float] | None
 Lists = tuple[Tensor, Tensor]
@@ -66,6 +68,36 @@ def open_edges(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
 
 def filled(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
     return between(a, b, spacing)
+
+
+SAID: dict[Measure, tuple[str, str, str]] = {  # of each wrong measure: the mistake, what it says and where to look
+    unspaced: ("ignores the spacing", "distances are counted in pixels.", "hand the spacing on."),
+    spaced_backwards: (
+        "takes the spacing backwards",
+        "the spacing meets the axes in reverse order.",
+        "spacing[0] belongs to axis 0.",
+    ),
+    filled: (
+        "takes all pixels for border",
+        "all pixels of the masks are compared, not their borders.",
+        "surface_distances.",
+    ),
+    cornered: ("takes borders across corners", "these borders count neighbours across corners.", "mask_border."),
+    open_edges: (
+        "has no border at the image's edge",
+        "where a mask touches the image's edge it has no border here; outside is background.",
+        "mask_border.",
+    ),
+}
+
+
+def wrong_measures(answer: Callable[[Measure], Callable[..., Any]], measures: Iterable[Measure]) -> tuple[Wrong, ...]:
+    """A wrong answer for each of these measures, in their order; `answer` makes one of a measure."""
+    return tuple(
+        Wrong(name, answer(measure), says=says, look=look)
+        for measure in measures
+        for name, says, look in (SAID[measure],)
+    )
 
 
 def one_list(lists: Lists) -> float | None:

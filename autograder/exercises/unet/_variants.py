@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.exercises.resnet.residual_blocks import Sizes, sizes_of, weights
-from autograder.spec import Case, Outputs, Ref, Rng, Step, Value, backward, call, load, mode, new
+from autograder.spec import Case, Outputs, Ref, Rng, Speed, Step, Value, backward, call, load, mode, new
 
 FLOAT64 = torch.float64
 TRAIN, EVAL = mode("net", "train"), mode("net", "eval")
@@ -93,6 +93,15 @@ def measure_names(case: Case, outputs: Outputs) -> Outputs:
     if "state_dict" not in outputs:
         return outputs
     return measure(case, outputs) | {"their names": list(outputs["state_dict"])}
+
+
+def speed(oracle: Callable[..., nn.Module]) -> Speed:
+    """A forward pass of two images, beside the oracle's."""
+    return Speed(
+        case=lambda rng: one(oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),
+        limit=2.5,
+        against="torch.nn's layers",
+    )
 
 
 def twisted(kind: type[nn.Module], **methods: Any) -> Any:

@@ -10,8 +10,17 @@ import torch
 from torch import Tensor
 
 from autograder.exercises.unet._ready_made import AUGMENTERS
-from autograder.exercises.unet._sampled import Pair, clear, image_at, labels, mask_at, own_places, pair_at
-from autograder.spec import Case, Exercise, Ref, Rng, Tolerance, Wrong, backward, call, of_call
+from autograder.exercises.unet._sampled import (
+    Pair,
+    clear,
+    image_at,
+    labels,
+    mask_at,
+    own_places,
+    pair_at,
+    with_gradient,
+)
+from autograder.spec import Case, Exercise, Rng, Tolerance, Wrong, of_call
 
 
 def places(
@@ -101,13 +110,7 @@ def cases(rng: Rng) -> Iterator[Case]:
     still: dict[str, Any] = {"angles": torch.zeros(2), "zooms": torch.ones(2), "shifts": torch.zeros(2, 2)}
     yield of_call("nothing moves", images=rng.normal(2, 3, 4, 3), masks=labels(rng, 2, 4, 3), **still, terms=64)
     double = case(rng, "float64, gradients", 2, 1, 4, 5, dtype=torch.float64)
-    given: dict[str, Any] = {key: Ref(key) for key in double.inputs}
-    steps = (
-        call("out", **given),
-        call("image", 0, target="out", method="__getitem__"),
-        backward("image", "images"),
-    )
-    yield Case(double.name, steps, inputs=double.inputs, terms=64, scale=8.0)
+    yield with_gradient(double)
 
 
 def habit(**options: Any) -> Callable[..., Pair]:

@@ -20,6 +20,7 @@ from autograder.exercises.unet._surfaces import (
     open_edges,
     spaced_backwards,
     unspaced,
+    wrong_measures,
 )
 from autograder.exercises.unet.farthest import apart
 from autograder.spec import Case, Exercise, Rng, Wrong, of_call
@@ -146,30 +147,7 @@ AVERAGE = Exercise(
             says="only distances above 0 are averaged; those that fit count as well.",
             look="divide by the lengths of both lists.",
         ),
-        Wrong(
-            "ignores the spacing",
-            by(measure=unspaced),
-            says="distances are counted in pixels.",
-            look="hand the spacing on.",
-        ),
-        Wrong(
-            "takes the spacing backwards",
-            by(measure=spaced_backwards),
-            says="the spacing meets the axes in reverse order.",
-            look="spacing[0] belongs to axis 0.",
-        ),
-        Wrong(
-            "takes all pixels for border",
-            by(measure=filled),
-            says="all pixels of the masks are compared, not their borders.",
-            look="surface_distances.",
-        ),
-        Wrong(
-            "has no border at the image's edge",
-            by(measure=open_edges),
-            says="where a mask touches the image's edge it has no border here; outside is background.",
-            look="mask_border.",
-        ),
+        *wrong_measures(lambda measure: by(measure=measure), (unspaced, spaced_backwards, filled, open_edges)),
         Wrong(
             "gives nan if both masks are empty",
             by(both=math.nan),

@@ -11,28 +11,12 @@ from torch import Tensor, nn
 
 from autograder.exercises.resnet.residual_blocks import sizes_of, weights
 from autograder.exercises.unet._ready_made import NETWORKS
+from autograder.exercises.unet._variants import FLOAT64, GRADIENTS, OUT, Twice
 from autograder.exercises.vit._vit import under_other_names
 from autograder.probes.levels import LevelsNet
-from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, backward, call, load, mode, new
+from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, call, load, mode, new
 
-FLOAT64 = torch.float64
-OUT, GRADIENTS = call("out", Ref("x"), target="net"), backward("out", "x", "net")
 PARTS = call("parts", target="net", method="state_dict")
-
-
-class Twice(nn.Module):
-    """A level's two convolutions."""
-
-    def __init__(self, entering: int, leaving: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(entering, leaving, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(leaving)
-        self.conv2 = nn.Conv2d(leaving, leaving, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(leaving)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu())).relu()
-        return out
 
 
 class Oracle(nn.Module):

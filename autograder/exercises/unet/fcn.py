@@ -21,9 +21,10 @@ from autograder.exercises.unet._variants import (
     made_of,
     measure,
     one,
+    speed,
     twisted,
 )
-from autograder.spec import Case, Exercise, Rng, Speed, Wrong
+from autograder.spec import Case, Exercise, Rng, Wrong
 
 Size = torch.Size
 
@@ -256,11 +257,7 @@ FCN = Exercise(
     minutes=20,
     needs=("unet.DoubleConv",),
     forbidden=NETWORKS,
-    speed=Speed(
-        case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),
-        limit=2.5,
-        against="torch.nn's layers",
-    ),
+    speed=speed(Oracle),
 )
 
 EXERCISES = (FCN,)

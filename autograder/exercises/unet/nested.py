@@ -21,10 +21,11 @@ from autograder.exercises.unet._variants import (
     made_of,
     measure_names,
     one,
+    speed,
     twisted,
 )
 from autograder.exercises.vit._vit import under_other_names
-from autograder.spec import Case, Exercise, Ref, Rng, Speed, Wrong, backward, call, state
+from autograder.spec import Case, Exercise, Ref, Rng, Wrong, backward, call, state
 
 Rows = list[list[Tensor]]
 SHALLOW = call("out", Ref("x"), target="net", steps=1)
@@ -296,11 +297,7 @@ NESTED_UNET = Exercise(
     minutes=30,
     needs=("unet.DoubleConv", "unet.fit_to"),
     forbidden=NETWORKS,
-    speed=Speed(
-        case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),
-        limit=2.5,
-        against="torch.nn's layers",
-    ),
+    speed=speed(Oracle),
 )
 
 EXERCISES = (NESTED_UNET,)

@@ -105,22 +105,25 @@ def by_rates(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     return 2 * p * r / (p + r)
 
 
-def shared(part: Score, whole: Score) -> tuple[Wrong, ...]:
-    """The mistakes that both scores have in common."""
-    right = of(part, whole)
+RATES = (
+    Wrong(
+        "gives the precision",
+        PRECISION,
+        says="this is tp / (tp + fp), the precision: what is missed doesn't count.",
+        look="where does fn come in?",
+    ),
+    Wrong(
+        "gives the recall",
+        RECALL,
+        says="this is tp / (tp + fn), the recall: what is made up doesn't count.",
+        look="where does fp come in?",
+    ),
+)
+
+
+def nowhere(part: Score, whole: Score) -> tuple[Wrong, ...]:
+    """Mistakes where all counts are 0."""
     return (
-        Wrong(
-            "gives the precision",
-            PRECISION,
-            says="this is tp / (tp + fp), the precision: what is missed doesn't count.",
-            look="where does fn come in?",
-        ),
-        Wrong(
-            "gives the recall",
-            RECALL,
-            says="this is tp / (tp + fn), the recall: what is made up doesn't count.",
-            look="where does fp come in?",
-        ),
         Wrong(
             "gives nan for a class that is nowhere",
             of(part, whole, float("nan")),
@@ -133,6 +136,15 @@ def shared(part: Score, whole: Score) -> tuple[Wrong, ...]:
             says="where all counts are 0 the score is 0; nothing is wrong there, so it is 1.",
             look="the case with nothing anywhere.",
         ),
+    )
+
+
+def shared(part: Score, whole: Score) -> tuple[Wrong, ...]:
+    """The mistakes that both scores have in common."""
+    right = of(part, whole)
+    return (
+        *RATES,
+        *nowhere(part, whole),
         Wrong(
             "gives 1 wherever nothing is right",
             one_if(right, lambda tp, fp, fn: tp == 0),

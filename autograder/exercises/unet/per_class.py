@@ -10,7 +10,15 @@ from torch import Tensor
 
 from autograder.exercises.unet import farthest
 from autograder.exercises.unet._masks import blobs, disturbed
-from autograder.exercises.unet._surfaces import READY_MADE, ROUNDING, Spacing, open_edges, spaced_backwards, unspaced
+from autograder.exercises.unet._surfaces import (
+    READY_MADE,
+    ROUNDING,
+    Spacing,
+    open_edges,
+    spaced_backwards,
+    unspaced,
+    wrong_measures,
+)
 from autograder.spec import Case, Exercise, Rng, Speed, Tolerance, Wrong, of_call
 
 Distance = Callable[..., float]
@@ -249,18 +257,7 @@ DISTANCES = (
         says="the percentile is of both lists together.",
         look="your hausdorff takes the larger of the two.",
     ),
-    Wrong(
-        "ignores the spacing",
-        by(farthest.by(measure=unspaced)),
-        says="distances are counted in pixels.",
-        look="hand the spacing on.",
-    ),
-    Wrong(
-        "takes the spacing backwards",
-        by(farthest.by(measure=spaced_backwards)),
-        says="the spacing meets the axes in reverse order.",
-        look="spacing[0] belongs to axis 0.",
-    ),
+    *wrong_measures(lambda measure: by(farthest.by(measure=measure)), (unspaced, spaced_backwards)),
 )
 
 EMPTY = (

@@ -23,10 +23,11 @@ from autograder.exercises.unet._variants import (
     made_of,
     measure_names,
     one,
+    speed,
     twisted,
 )
 from autograder.exercises.vit._vit import under_other_names
-from autograder.spec import Case, Exercise, Rng, Speed, Wrong
+from autograder.spec import Case, Exercise, Rng, Wrong
 
 
 class Oracle(nn.Module):
@@ -272,11 +273,7 @@ RESIDUAL_UNET = Exercise(
     minutes=25,
     needs=("resnet.BasicBlock", "unet.fit_to"),
     forbidden=NETWORKS,
-    speed=Speed(
-        case=lambda rng: one(Oracle, rng, "speed", rng.normal(2, 1, 64, 64), EVAL, OUT, width=8, depth=3),
-        limit=2.5,
-        against="torch.nn's layers",
-    ),
+    speed=speed(Oracle),
 )
 
 EXERCISES = (RESIDUAL_UNET,)

@@ -21,6 +21,7 @@ from autograder.exercises.unet._surfaces import (
     spaced_backwards,
     to_nearest,
     unspaced,
+    wrong_measures,
 )
 from autograder.spec import Case, Exercise, Rng, Speed, Tolerance, Wrong, of_call
 
@@ -131,12 +132,7 @@ SURFACE_DISTANCES = Exercise(
             says="distances are counted in pixels; a step along an axis is as long as `spacing` says.",
             look="multiply indices by the spacing before you measure.",
         ),
-        Wrong(
-            "takes the spacing backwards",
-            spaced_backwards,
-            says="the spacing meets the axes in reverse order.",
-            look="spacing[0] belongs to axis 0.",
-        ),
+        *wrong_measures(lambda measure: measure, (spaced_backwards,)),
         Wrong(
             "divides by the spacing",
             divided,
@@ -181,18 +177,7 @@ SURFACE_DISTANCES = Exercise(
             says="all pixels of both masks are compared, so that whatever overlaps is 0 apart.",
             look="both masks need mask_border.",
         ),
-        Wrong(
-            "takes borders across corners",
-            cornered,
-            says="these borders count neighbours across corners.",
-            look="mask_border.",
-        ),
-        Wrong(
-            "has no border at the image's edge",
-            open_edges,
-            says="where a mask touches the image's edge it has no border here; outside is background.",
-            look="mask_border.",
-        ),
+        *wrong_measures(lambda measure: measure, (cornered, open_edges)),
         Wrong(
             "goes around the block",
             by_blocks,

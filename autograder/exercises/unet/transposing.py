@@ -46,6 +46,11 @@ def cases(rng: Rng) -> Iterator[Case]:
         "side by side, as in a U-Net", rng.normal(2, 4, 3, 5), rng.normal(4, 2, 2, 2), bias=rng.normal(2), stride=2
     )
     yield case("stamps overlap, batch of 3", rng.normal(3, 2, 3, 4), rng.normal(2, 3, 3, 3), "x", "weight", stride=2)
+    yield from with_options(rng)
+
+
+def with_options(rng: Rng) -> Iterator[Case]:
+    """Strides, paddings and what comes beyond the last stamp."""
     yield case("gaps between stamps", rng.normal(1, 2, 3, 2), rng.normal(2, 3, 2, 1), bias=rng.normal(3), stride=3)
     yield case(
         "cut by 1, as many channels as columns",

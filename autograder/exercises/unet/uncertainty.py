@@ -63,8 +63,7 @@ def made(
     each = [to_chances(logits) for logits in said]
     mean = sum(each) / draws if averages == "chances" else to_chances(sum(said) / draws)
     assert isinstance(mean, Tensor)
-    inner = torch.stack([spread(p) for p in each]).mean(0)
-    whole = spread(mean)
+    inner, whole = torch.stack([spread(p) for p in each]).mean(0), spread(mean)
     if plain_log:
         whole = -(mean * mean.log()).sum(1) - ((1 - mean) * (1 - mean).log()).sum(1) * (mean.shape[1] == 1)
     one = {"of the mean": whole, "mean": inner, "bits": whole / math.log(2), "inner": -(mean * mean.log()).sum(1)}
