@@ -3,7 +3,7 @@
 Notebook a: `sampling`, `blocks`, `net`, `gates`, `training`, `goals`.
 Notebook b: `residual`, `nested`, `separable`, `fcn`.
 Notebook c: `overlap`, `focal`, `boundary`, `robust`, `mining`.
-Notebook d: `counting`, `surfaces`, `gallery`.
+Notebook d: `counting`, `surfaces`, `gallery`, `report`.
 Notebook e: `threshold`, `morphology`, `components`, `denoise`.
 Notebook f: `groups`, `pairs`, `elastic`, `augmenter`, `tiles`, `uncertainty`, `stain`, `encoder`.
 """

@@ -20,7 +20,8 @@ def label_counts(
     True 0 0 1 2, predicted 0 1 1 1, three classes: tp 1, 1, 0, fp 0, 2, 0, fn 1, 0, 1. With
     ignore=2 the last pixel is left out: fp 0, 1, 0 and fn 1, 0, 0.
 
-    Raises ValueError for shapes that differ, or a counted label outside 0 … classes − 1.
+    Raises ValueError for shapes that differ, or a counted label outside 0 … classes − 1. Peer:
+    `sklearn.metrics.multilabel_confusion_matrix`.
     """
     if true.shape != predicted.shape:
         raise ValueError(f"expected two maps of one shape, got {tuple(true.shape)} and {tuple(predicted.shape)}")

@@ -17,6 +17,7 @@ def failure_gallery(
 
     Orange: missed, an object that got the label 0 or another one's. Blue: made up, background that
     got an object's label. Images are 0 to 1, grey (C = 1) or in colour (C = 3). nan counts as lowest.
+    Of a score that is better when it is small, hand in the negative.
     """
     import matplotlib.pyplot as plt
 

@@ -45,7 +45,7 @@ def surface_distances(
     If one mask is empty, its list is empty, and all distances to it are infinite.
 
     a: pixels 0 and 1 of a row of five, b: pixel 4; both are all border. From a to b: 4, 3; from b
-    to a: 3. With a spacing of 0.5: 2, 1.5 and 1.5.
+    to a: 3. With a step of 0.5 along the row: 2, 1.5 and 1.5.
 
     Raises ValueError for shapes that differ or a spacing without a positive number for each axis.
     Allowed: `scipy.spatial.cKDTree`, `scipy.ndimage.distance_transform_edt`. Peer: MONAI's
@@ -76,11 +76,13 @@ def hausdorff(
     neighbours in the sorted list; the answer is the larger of the two. Both masks empty: 0. Exactly
     one empty: infinite, so a miss is never hidden.
 
+    The percentile p of a sorted list of n is at place p / 100 · (n − 1), counted from 0.
     Distances from a to b 0, 1, 2, 3, 4, from b to a 0, 1, 1: Hausdorff max(4, 1) = 4. At 75 %:
     place 0.75 · 4 = 3 of the first list, 3, and place 0.75 · 2 = 1.5 of the second, 1: so 3.
 
-    Raises ValueError unless 0 ≤ percentile ≤ 100, and as `surface_distances` does. Peer:
-    `monai.metrics.compute_hausdorff_distance`, which says nan for an empty mask and a percentile.
+    Raises ValueError unless 0 ≤ percentile ≤ 100, and as `surface_distances` does. Source of the
+    percentile: Huttenlocher and others 1993. Peer: `monai.metrics.compute_hausdorff_distance`, which
+    says nan for an empty mask and a percentile.
     """
     if not 0 <= percentile <= 100:
         raise ValueError(f"percentile is 0 to 100, got {percentile}")

@@ -4,7 +4,6 @@ medpy isn't installed: its definition stands here by its formula.
 """
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -16,54 +15,15 @@ from monai.metrics import (
     compute_hausdorff_distance,
     compute_iou,
 )
-from monai.metrics.utils import get_mask_edges
-from scipy.ndimage import binary_erosion, correlate, distance_transform_edt, generate_binary_structure
+from monai.metrics.utils import get_mask_edges, get_surface_distance
+from scipy.ndimage import binary_erosion, distance_transform_edt, generate_binary_structure
 from sklearn.metrics import accuracy_score, jaccard_score, multilabel_confusion_matrix
 
 import solutions.unet as ours
 from tests.peers.comparing import close, normal
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import surface_distance
-    from surface_distance import lookup_tables
+from tests.peers.mask_pairs import EMPTY, EVERY, PAIRS, SOME, ellipse
 
 pytestmark = pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning")  # it asks itself
-
-
-def ellipse(*size, seed):
-    """A ragged ellipse that may reach the image's edge."""
-    distance = 0.2 * normal(*size, seed=seed)
-    for axis, length in enumerate(size):
-        middle, radius = (0.35 + 0.06 * (seed % 5)) * length, (0.3 + 0.04 * (seed % 3)) * length
-        along = ((torch.arange(length) - middle) / radius).square()
-        distance = distance + along.reshape([-1 if other == axis else 1 for other in range(len(size))])
-    return distance < 1
-
-
-def dot(*size, at):
-    mask = torch.zeros(size, dtype=torch.bool)
-    mask[at] = True
-    return mask
-
-
-PAIRS = {
-    "ellipses": (ellipse(30, 26, seed=0), ellipse(30, 26, seed=1), (1.0, 1.0)),
-    "ellipsoids": (ellipse(14, 18, 16, seed=2), ellipse(14, 18, 16, seed=4), (1.0, 1.0, 1.0)),
-    "thick slices": (ellipse(8, 18, 16, seed=3), ellipse(8, 18, 16, seed=1), (5.0, 0.8, 0.7)),
-    "noise": (normal(19, 23, seed=5) > 0.3, normal(19, 23, seed=6) > 0.5, (0.5, 1.5)),
-    "noise in a volume": (normal(7, 9, 8, seed=7) > 0.8, normal(7, 9, 8, seed=8) > 0.2, (2.0, 1.0, 1.0)),
-    "touching all edges": (torch.ones(9, 11, dtype=torch.bool), ellipse(9, 11, seed=2), (1.0, 2.0)),
-    "touching one edge": (ellipse(12, 10, seed=1).roll(-5, 0), ellipse(12, 10, seed=2), (1.0, 1.0)),
-    "two pixels": (dot(9, 12, at=(0, 11)), dot(9, 12, at=(8, 3)), (0.3, 2.0)),
-    "two voxels": (dot(5, 6, 7, at=(0, 0, 6)), dot(5, 6, 7, at=(4, 5, 0)), (3.0, 1.0, 0.5)),
-    "a pixel against an ellipse": (dot(15, 15, at=(14, 0)), ellipse(15, 15, seed=0), (1.0, 1.0)),
-    "the same": (ellipse(15, 13, seed=0), ellipse(15, 13, seed=0), (1.0, 1.0)),
-}
-EVERY = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-SOME = ellipse(10, 12, seed=0)
-NOTHING = torch.zeros_like(SOME)
-EMPTY = {"first": (NOTHING, SOME), "second": (SOME, NOTHING), "both": (NOTHING, NOTHING)}
 
 
 def channels(*masks):
@@ -208,6 +168,15 @@ def test_hausdorff_is_monais(pair, percentile):
 
 
 @EVERY
+def test_the_lists_are_monais(pair):
+    a, b, spacing = pair
+    edges = [edge for (edge, _) in (get_mask_edges(mask, mask, crop=False) for mask in (a, b))]
+    there, back = ours.surface_distances(a, b, spacing)
+    for mine, (one, other) in ((there, edges), (back, edges[::-1])):
+        close(mine.float(), torch.as_tensor(get_surface_distance(one, other, spacing=spacing)).float())
+
+
+@EVERY
 def test_the_average_is_monais(pair):
     a, b, spacing = pair
     peer = compute_average_surface_distance(
@@ -233,6 +202,13 @@ def test_monai_says_nan_for_an_empty_mask_and_a_percentile(name):
     assert math.isnan(whole) if name == "both" else math.isinf(whole)
 
 
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.filterwarnings("ignore:the (prediction|ground truth).*:UserWarning")
+def test_monais_average_of_an_empty_mask(name):
+    peer = compute_average_surface_distance(*channels(*EMPTY[name]), include_background=True, symmetric=True).item()
+    assert math.isnan(peer) if name == "both" else math.isinf(peer)
+
+
 # --- medpy: both lists in one ----------------------------------------------------------------------------------------
 
 
@@ -253,81 +229,6 @@ def test_ours_under_medpys_definition(pair):
     hd95, assd = np.percentile(np.hstack(lists), 95), np.mean([part.mean() for part in lists])
     assert float(torch.cat([there, back]).quantile(0.95)) == pytest.approx(hd95, rel=1e-10)
     assert float(there.mean() + back.mean()) / 2 == pytest.approx(assd, rel=1e-10)
-
-
-# --- DeepMind's surface-distance: pieces of surface, weighed by area -------------------------------------------------
-
-
-@pytest.fixture
-def old_numpy(monkeypatch):
-    """What surface-distance 0.1 asks of NumPy and SciPy, which say otherwise since."""
-    monkeypatch.setattr(np, "Inf", np.inf, raising=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
-def surfels(mask, spacing):
-    """The corners between pixels where the surface runs, and how much of it runs there."""
-    if mask.ndim == 2:
-        kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL
-        sizes = lookup_tables.create_table_neighbour_code_to_contour_length(spacing)
-    else:
-        kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_3D_KERNEL
-        sizes = lookup_tables.create_table_neighbour_code_to_surface_area(spacing)
-    codes = correlate(np.pad(mask.numpy(), 1).astype(np.uint8), kernel, mode="constant")
-    return (codes != 0) & (codes != len(sizes) - 1), sizes[codes]
-
-
-def by_area(a, b, spacing):
-    """For each direction: distances of surfels, ascending, and their areas. Distances by our lists: points that are no
-    neighbours are all border, so each corner is set two apart from the next."""
-    (edge, area), (other, its_area) = surfels(a, spacing), surfels(b, spacing)
-    spread = []
-    for corners in (edge, other):
-        wide = torch.zeros([2 * length for length in corners.shape], dtype=torch.bool)
-        wide[(slice(None, None, 2),) * corners.ndim] = torch.from_numpy(corners)
-        spread.append(wide)
-    lists = ours.surface_distances(*spread, [step / 2 for step in spacing])
-    for distances, areas in zip(lists, (area[edge], its_area[other]), strict=True):
-        order = distances.argsort(stable=True)
-        yield distances[order].numpy(), areas[order.numpy()]
-
-
-def robust(distances, areas, percentile):
-    """The distance below which so much of the area lies."""
-    if len(distances) == 0:
-        return math.inf
-    place = np.searchsorted(np.cumsum(areas) / np.sum(areas), percentile / 100)
-    return distances[min(place, len(distances) - 1)]
-
-
-@EVERY
-def test_ours_under_surface_distances_definition(pair, old_numpy):
-    a, b, spacing = pair
-    peer = surface_distance.compute_surface_distances(a.numpy(), b.numpy(), spacing)
-    (there, areas), (back, its_areas) = by_area(a, b, spacing)
-    close(torch.from_numpy(there), torch.from_numpy(peer["distances_gt_to_pred"]))
-    close(torch.from_numpy(back), torch.from_numpy(peer["distances_pred_to_gt"]))
-    means = surface_distance.compute_average_surface_distance(peer)
-    assert means == pytest.approx([(d * w).sum() / w.sum() for d, w in ((there, areas), (back, its_areas))])
-    for percentile in (95, 50):
-        wanted = surface_distance.compute_robust_hausdorff(peer, percentile)
-        assert max(robust(there, areas, percentile), robust(back, its_areas, percentile)) == pytest.approx(wanted)
-
-
-def test_surface_distance_calls_two_empty_masks_infinitely_far_apart(old_numpy):
-    for name in EMPTY:
-        peer = surface_distance.compute_surface_distances(*(mask.numpy() for mask in EMPTY[name]), (1.0, 1.0))
-        assert math.isinf(surface_distance.compute_robust_hausdorff(peer, 95))
-
-
-def test_three_definitions_three_numbers(old_numpy):
-    a, b, spacing = PAIRS["ellipsoids"]
-    there, back = ours.surface_distances(a, b, spacing)
-    pooled = float(torch.cat([there, back]).quantile(0.95))
-    areas = max(robust(*part, 95) for part in by_area(a, b, spacing))
-    assert len({round(value, 3) for value in (ours.hausdorff(a, b, spacing, 95.0), pooled, areas)}) == 3
 
 
 # --- refusals and classes --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ Spacing = Sequence[float] | None
 Lists = tuple[Tensor, Tensor]
 Measure = Callable[[Tensor, Tensor, Spacing], Lists]
 
+ROUNDING = 1e-5  # what a right distance may be off by: cdist and float32 on the way cost 1e-7 of a few tens
 READY_MADE = (*SCORES, "skimage", "cv2", "SimpleITK", "itk", "scipy.spatial.distance.directed_hausdorff")
 
 

@@ -54,13 +54,13 @@ def accuracy_cases(rng: Rng) -> Iterator[Case]:
     yield of_call("nearly all is background", **counts(torch.tensor([[9000, 3, 5], [40, 8, 1], [25, 0, 2]])))
     yield of_call("a class that is nowhere", **counts(without(table(rng, 4), 2)))
     yield of_call("all right", **counts(torch.diag(rng.integers(1, 9, 3))))
-    yield of_call("all wrong", **counts(table(rng, 3) * (1 - torch.eye(3, dtype=torch.int64))))
+    yield of_call("all wrong", **counts(table(rng, 3) * (1 - torch.eye(3, dtype=torch.int64))), scale=1.0)
     yield of_call("no pixel", **counts(torch.zeros(3, 3, dtype=torch.int64)))
     yield of_call("counts beyond int32", **counts(2_000_000_000 + table(rng, 3)))
 
 
 def mean_recall(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    return share(tp, tp + fn).mean()
+    return share(tp, tp + fn, float("nan")).mean()
 
 
 def errors_twice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def with_true_negatives(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
 
 
 def each_class(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    return share(tp, tp + fn)
+    return share(tp, tp + fn, float("nan"))
 
 
 def nan_for_nothing(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
@@ -189,6 +189,7 @@ def miou_cases(rng: Rng) -> Iterator[Case]:
     only = torch.diag(torch.tensor([7, 0, 0]))
     yield of_call("nothing but background, which doesn't count", **counts(only), background=False)
     yield of_call("the background is nowhere", **counts(without(table(rng, 4), 0)), background=True)
+    yield of_call("the background is nowhere, and doesn't count", **counts(without(table(rng, 4), 0)), background=False)
 
 
 def choosing(keep: Score, *, none: float = 1.0, score: Score = iou_oracle) -> Callable[..., Tensor]:
@@ -224,6 +225,21 @@ def with_background(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True)
 
 def never_background(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True) -> Tensor:
     return miou_oracle(tp, fp, fn, False)
+
+
+def other_way(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True) -> Tensor:
+    return miou_oracle(tp, fp, fn, not background)
+
+
+def first_dropped(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True) -> Tensor:
+    scores = iou_oracle(tp, fp, fn)[occurs(tp, fp, fn)][0 if background else 1 :]
+    return mean_of(scores, torch.ones_like(scores, dtype=torch.bool))
+
+
+def background_as_zero(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True) -> Tensor:
+    scores = iou_oracle(tp, fp, fn)
+    scores[0] *= background
+    return mean_of(scores, occurs(tp, fp, fn))
 
 
 def summed(tp: Tensor, fp: Tensor, fn: Tensor, background: bool = True) -> Tensor:
@@ -279,6 +295,12 @@ ABSENT = (
         says="without any class to count the mean is 0 / 0 and gives nan; it is 1 there.",
         look="the case without a class.",
     ),
+    Wrong(
+        "gives 0 if nothing is left",
+        choosing(occurs, none=0.0),
+        says="without any class to count the mean is 0; nothing is wrong there, so it is 1.",
+        look="the case without a class.",
+    ),
 )
 
 MEANS = (
@@ -293,6 +315,25 @@ MEANS = (
         never_background,
         says="class 0 never counts; it does unless background=False.",
         look="where is `background` used?",
+    ),
+    Wrong(
+        "takes `background` the other way round",
+        other_way,
+        says="class 0 is left out with background=True, and counts with background=False.",
+        look="which of the two calls should have the fewer classes?",
+    ),
+    Wrong(
+        "drops the first class that occurs",
+        first_dropped,
+        says="without background, the first of the classes that occur is dropped; where class 0 is nowhere that is "
+        "another class.",
+        look="leave class 0 out before you choose those that occur.",
+    ),
+    Wrong(
+        "counts the background as 0",
+        background_as_zero,
+        says="without background, class 0 still counts in the divisor, with 0 above.",
+        look="leave it out, above and below.",
     ),
     Wrong(
         "adds up before dividing",

@@ -155,6 +155,12 @@ AVERAGE = Exercise(
             look="the case where both are empty.",
         ),
         Wrong(
+            "calls it infinite if both masks are empty",
+            by(both=math.inf),
+            says="if both masks are empty it says infinite; nothing is wrong there, so it is 0.",
+            look="the case where both are empty.",
+        ),
+        Wrong(
             "gives 0 if one mask is empty",
             by(one=0.0),
             says="if exactly one mask is empty it says 0, the best score, for an object that was missed.",

@@ -49,6 +49,11 @@ def cornered(mask: Tensor) -> Tensor:
     return border_of(mask, corners=True)
 
 
+def pooled(mask: Tensor) -> Tensor:
+    """What max_pool of the background finds, with a square and its own padding."""
+    return border_of(mask, corners=True, outside=1)
+
+
 def open_edges(mask: Tensor) -> Tensor:
     return border_of(mask, outside=1)
 
@@ -111,10 +116,17 @@ MASK_BORDER = Exercise(
             look="what do you pad with?",
         ),
         Wrong(
+            "looks across corners, and not beyond the edge",
+            pooled,
+            says="a square finds neighbours across corners too, and the image's edge is taken for the mask's inside. "
+            "max_pool with its own padding does both.",
+            look="one axis at a time; and what do you pad with?",
+        ),
+        Wrong(
             "gives the layer around the mask",
             outer,
             says="this is the background's layer next to the mask; the border belongs to the mask.",
-            look="erode, don't dilate.",
+            look="every pixel of the border is True in the mask itself.",
         ),
         Wrong(
             "gives both layers",
@@ -149,7 +161,7 @@ MASK_BORDER = Exercise(
         Wrong(
             "gives numbers for a mask",
             as_numbers,
-            says="the border is right, but as floats; it is a mask of bools, like the input.",
+            says="the border is right, but in numbers; it is a mask of bools, like the input.",
             look="the dtype.",
         ),
     ),

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from autograder.exercises.unet import per_class
 from autograder.exercises.unet._masks import blobs, disturbed
-from autograder.exercises.unet._surfaces import READY_MADE, Spacing
+from autograder.exercises.unet._surfaces import READY_MADE, ROUNDING, Spacing
 from autograder.exercises.unet.label_counting import oracle as count
 from autograder.exercises.unet.overlaps import dice_oracle, iou_oracle
-from autograder.spec import Case, Exercise, Rng, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Tolerance, Wrong, of_call
 
 Card = dict[str, Tensor]
 Pick = Callable[[Tensor, Tensor, Tensor], Tensor]  # of tp, fp and fn: which cases count
@@ -163,6 +163,22 @@ def with_background(true: Tensor, predicted: Tensor, classes: int, spacing: Spac
     return oracle(true + 1, predicted + 1, classes + 1, spacing)
 
 
+def infinite_times_zero(card: Card) -> Card:
+    return {**card, "hd95": card["hd95"].masked_fill(card["infinite"] > 0, math.nan)}
+
+
+def missed_alone(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Card:
+    tp, fp, fn, _ = measured(true, predicted, classes, spacing)
+    card = oracle(true, predicted, classes, spacing)
+    return {**card, "infinite": ((tp + fp == 0) & (fn > 0)).sum(0)}
+
+
+def absent_as_zero(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Card:
+    card = oracle(true, predicted, classes, spacing)
+    share = card["cases"] / len(true)
+    return {**card, "iou": card["iou"] * share, "dice": card["dice"] * share}
+
+
 def dice_of_the_mean(card: Card) -> Card:
     return {**card, "dice": 2 * card["iou"] / (1 + card["iou"])}
 
@@ -173,6 +189,12 @@ COUNTED = (
         by(counts=everything),
         says="a case in which the class is nowhere counts as 1, so that a rare class looks good.",
         look="a case counts for a class if the class is in its truth or in its answer.",
+    ),
+    Wrong(
+        "counts cases without the class as 0",
+        absent_as_zero,
+        says="IoU and Dice are divided by the number of all cases, so that a case without the class counts as 0.",
+        look="divide by the number of cases that count.",
     ),
     Wrong(
         "leaves out cases whose truth lacks the class",
@@ -232,6 +254,18 @@ MEANS = (
         look="they are counted apart, and left out of the mean.",
     ),
     Wrong(
+        "multiplies infinite distances by 0",
+        by(finish=infinite_times_zero),
+        says="“hd95” is nan as soon as one distance is infinite: inf · 0 is nan, and so is every sum with it.",
+        look="torch.where instead of a product.",
+    ),
+    Wrong(
+        "counts missed ones alone",
+        missed_alone,
+        says="“infinite” counts cases in which the class is missed; those in which it is made up are infinite as well.",
+        look="isinf.",
+    ),
+    Wrong(
         "counts the finite ones",
         by(finish=finite_counted),
         says="“infinite” says how many distances are finite.",
@@ -240,6 +274,18 @@ MEANS = (
 )
 
 SPECIAL = (
+    Wrong(
+        "gives nan where there is nothing to average",
+        by(nowhere=(math.nan, math.nan), missed=math.nan),
+        says="a mean of nothing is 0 / 0, nan: for a class without a case, and for one without a finite distance.",
+        look="the last column of the table: what stands there if no case counts? And if all are infinite?",
+    ),
+    Wrong(
+        "makes 0 of every nan",
+        by(nowhere=(0.0, 0.0), missed=0.0),
+        says="every mean of nothing is 0: a class that is nowhere has IoU 0, and one that is always missed distance 0.",
+        look="the last column of the table: what stands there if no case counts? And if all are infinite?",
+    ),
     Wrong(
         "gives nan for a class that is nowhere",
         by(nowhere=(math.nan, math.nan)),
@@ -287,6 +333,7 @@ SCORE_CARD = Exercise(
     minutes=25,
     needs=("unet.label_counts", "unet.iou", "unet.dice", "unet.hd95_per_class"),
     forbidden=READY_MADE,
+    tolerance=Tolerance(absolute={"out['hd95']": ROUNDING}),
 )
 
 EXERCISES = (SCORE_CARD,)

@@ -39,6 +39,14 @@ def lower(values: Tensor, percentile: float) -> float:
     return float(np.percentile(values.cpu().numpy(), percentile, method="lower"))
 
 
+def higher(values: Tensor, percentile: float) -> float:
+    return float(np.percentile(values.cpu().numpy(), percentile, method="higher"))
+
+
+def nearest(values: Tensor, percentile: float) -> float:
+    return float(np.percentile(values.cpu().numpy(), percentile, method="nearest"))
+
+
 def largest(lists: Lists, pick: Pick, percentile: float) -> float:
     return max(pick(part, percentile) for part in lists)
 
@@ -86,6 +94,16 @@ def cases(rng: Rng) -> Iterator[Case]:
         percentile=95.0,
         expect=1.75,
         note="from a 1, 0, 1, 0, 1, 2, sorted 0 0 1 1 1 2: place 0.95 · 5 = 4.75, so 1 + 0.75 · (2 − 1); from b 0, 0",
+    )
+    row = torch.ones(1, 12, dtype=torch.bool)
+    yield of_call(
+        "a row of twelve against its first two pixels, by hand",
+        a=row,
+        b=row & (torch.arange(12) < 2),
+        spacing=None,
+        percentile=95.0,
+        expect=9.45,
+        note="from a 0, 0, 1, 2, … 10: place 0.95 · 11 = 10.45, so 9 + 0.45 · (10 − 9); from b 0, 0",
     )
     for name, size in (("an islet", (13, 16)), ("an islet in a volume", (6, 9, 8))):
         pair = apart(rng, *size)
@@ -189,6 +207,18 @@ PICKS = (
         look="linear interpolation: place p · (n − 1) in the sorted list.",
     ),
     Wrong(
+        "takes the value above",
+        by(pick=higher),
+        says="the percentile is the value just above; between two neighbours it is interpolated.",
+        look="linear interpolation: place p · (n − 1) in the sorted list.",
+    ),
+    Wrong(
+        "takes the nearest value",
+        by(pick=nearest),
+        says="the percentile is the value at the nearest place; between two neighbours it is interpolated.",
+        look="linear interpolation: place p · (n − 1) in the sorted list.",
+    ),
+    Wrong(
         "leaves out what fits",
         by(pick=of_the_misfits),
         says="only distances above 0 count for the percentile; those that fit count as well.",
@@ -201,6 +231,13 @@ MEASURES = wrong_measures(
 )
 
 EMPTY = (
+    Wrong(
+        "gives nan wherever a mask is empty",
+        special(both=math.nan, one=math.nan),
+        says="with an empty mask it says nan. A percentile of infinite numbers is nan too: between two of them, "
+        "inf − inf is interpolated.",
+        look="ask for empty lists before you take a percentile.",
+    ),
     Wrong(
         "gives nan if one mask is empty",
         special(one=math.nan),

@@ -46,12 +46,21 @@ def cases(rng: Rng) -> Iterator[Case]:
         expect=(torch.tensor([1, 1, 0]), torch.tensor([0, 2, 0]), torch.tensor([1, 0, 1])),
         note="class 1: pixel 2 is right; pixels 1 and 3 are claimed, but are of classes 0 and 2; none is missed",
     )
+    yield of_call(
+        "the same, class 2 is ignored, by hand",
+        true=torch.tensor([0, 0, 1, 2]),
+        predicted=torch.tensor([0, 1, 1, 1]),
+        classes=3,
+        ignore=2,
+        expect=(torch.tensor([1, 1, 0]), torch.tensor([0, 1, 0]), torch.tensor([1, 0, 0])),
+        note="pixel 3 counts nowhere: it isn't missed, and class 1 claims wrongly at pixel 1 only",
+    )
     labels = blobs(rng, 4, 9, 11)
     yield case("one image", labels, disturbed(rng, labels, 0.3), 4)
     yield case("a batch of 3 volumes", labels := rng.integers(0, 3, 3, 4, 5, 6), disturbed(rng, labels, 0.5), 3)
     yield case("classes that nobody has or says", rng.integers(1, 3, 5, 7), rng.integers(1, 3, 5, 7), 6)
-    yield case("255 is ignored", with_ignored(rng, labels, 255), rng.integers(0, 3, 3, 4, 5, 6), 3, 255)
     yield case("class 0 is ignored", rng.integers(0, 3, 6, 8), rng.integers(0, 3, 6, 8), 3, 0)
+    yield case("255 is ignored", with_ignored(rng, labels, 255), rng.integers(0, 3, 3, 4, 5, 6), 3, 255)
     yield case("−1 is ignored", with_ignored(rng, labels, -1), rng.integers(0, 3, 3, 4, 5, 6), 3, -1)
     yield case("all is ignored", torch.full((3, 4), 9), rng.integers(0, 2, 3, 4), 2, 9)
     bytes_ = rng.integers(10, 20, 2, 30, 5, 7).to(torch.uint8)
@@ -73,6 +82,22 @@ def all_claimed(true: Tensor, predicted: Tensor, classes: int, ignore: int | Non
 def all_true(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
     tp, fp, fn = oracle(true, predicted, classes, ignore)
     return tp, fp, tp + fn
+
+
+def both_sizes(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
+    tp, fp, fn = oracle(true, predicted, classes, ignore)
+    return tp, tp + fp, tp + fn
+
+
+def never_ignored(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
+    return oracle(true, predicted, classes)
+
+
+def ignored_to_zero(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
+    if ignore is None:
+        return oracle(true, predicted, classes)
+    ignored = true == ignore
+    return oracle(true.masked_fill(ignored, 0), predicted.masked_fill(ignored, 0), classes)
 
 
 def claims_in_ignored(true: Tensor, predicted: Tensor, classes: int, ignore: int | None = None) -> Counts:
@@ -141,9 +166,27 @@ KINDS = (
         says="fn is everything that truly is of the class; what was found among it doesn't belong there.",
         look="a row's total holds tp as well.",
     ),
+    Wrong(
+        "gives both sizes",
+        both_sizes,
+        says="in place of fp and fn are all pixels that are predicted, and all that truly are of the class.",
+        look="what is right among them doesn't belong to either.",
+    ),
 )
 
 IGNORED = (
+    Wrong(
+        "never ignores",
+        never_ignored,
+        says="`ignore` has no effect: what is predicted in ignored pixels counts.",
+        look="which pixels are left if `ignore` isn't None?",
+    ),
+    Wrong(
+        "makes background of ignored pixels",
+        ignored_to_zero,
+        says="ignored pixels are set to 0 in both maps: each of them counts as background that is right.",
+        look="leave them out of both maps; nothing stands in their place.",
+    ),
     Wrong(
         "counts claims in ignored pixels",
         claims_in_ignored,
@@ -196,10 +239,10 @@ FORMS = (
         look="flatten.",
     ),
     Wrong(
-        "counts in floating point",
+        "counts in another type",
         as_floats,
-        says="the counts are floats; they are int64, exact however many pixels there are.",
-        look="float32 can't count beyond 16,777,216.",
+        says="the counts are right, but not int64, which is exact however many pixels there are.",
+        look="the dtype: float32 can't count beyond 16,777,216, int32 not beyond 2,147,483,647.",
     ),
 )
 

@@ -40,7 +40,8 @@ def score_cases(by_hand: float, note: str) -> Callable[[Rng], Iterator[Case]]:
         yield of_call("a table of 3 images and 4 classes", **counts(rng, 3, 4))
         zero, some = torch.zeros(4, dtype=torch.int64), rng.integers(2, 9, 4)
         yield of_call("all right", tp=some, fp=zero, fn=zero.clone())
-        yield of_call("all missed, all made up", tp=zero[:2], fp=torch.tensor([0, 5]), fn=torch.tensor([7, 0]))
+        wrong: dict[str, Any] = {"tp": zero[:2], "fp": torch.tensor([0, 5]), "fn": torch.tensor([7, 0])}
+        yield of_call("all missed, all made up", **wrong, scale=1.0)
         kinds = torch.tensor([[5, 2, 1], [0, 0, 0], [0, 3, 0], [0, 0, 4]])[rng.permutation(4)]
         yield of_call("a class that is nowhere among others", tp=kinds[:, 0], fp=kinds[:, 1], fn=kinds[:, 2])
         yield of_call("nothing anywhere", tp=zero, fp=zero.clone(), fn=zero.clone())
@@ -87,6 +88,11 @@ def averaged(score: Score) -> Score:
 
 def pooled(score: Score) -> Score:
     return lambda tp, fp, fn: score(tp.sum(), fp.sum(), fn.sum())
+
+
+def one_if(score: Score, free: Callable[..., Tensor]) -> Score:
+    """The score, but 1 where `free` says so."""
+    return lambda tp, fp, fn: score(tp, fp, fn).masked_fill(free(tp, fp, fn), 1.0)
 
 
 def whole_numbers(score: Score) -> Score:
@@ -140,6 +146,18 @@ def shared(part: Score, whole: Score) -> tuple[Wrong, ...]:
         *RATES,
         *nowhere(part, whole),
         Wrong(
+            "gives 1 wherever nothing is right",
+            one_if(right, lambda tp, fp, fn: tp == 0),
+            says="where tp is 0 the score is 1, also for a class that is missed or made up altogether: that is 0.",
+            look="which of the three counts must be 0 for a 1?",
+        ),
+        Wrong(
+            "gives 1 wherever the truth is empty",
+            one_if(right, lambda tp, fp, fn: tp + fn == 0),
+            says="where the truth lacks the class the score is 1, whatever is made up there: that is 0.",
+            look="which of the three counts must be 0 for a 1?",
+        ),
+        Wrong(
             "averages over the classes",
             averaged(right),
             says="all numbers are averaged to one; each has its own score.",
@@ -156,6 +174,13 @@ def shared(part: Score, whole: Score) -> tuple[Wrong, ...]:
             of(lambda tp, fp, fn: part(tp, fp, fn) + 1, lambda tp, fp, fn: whole(tp, fp, fn) + 1),
             says="1 is added above and below. That helps a loss against 0 / 0, but it lifts the score of small "
             "objects: one that is missed altogether would get more than 0.",
+            look="only where all counts are 0 is anything special.",
+        ),
+        Wrong(
+            "adds 0.00001 above and below",
+            of(lambda tp, fp, fn: part(tp, fp, fn) + 1e-5, lambda tp, fp, fn: whole(tp, fp, fn) + 1e-5),
+            says="0.00001 is added above and below. Against 0 / 0 it helps, but a class that is missed altogether gets "
+            "more than 0.",
             look="only where all counts are 0 is anything special.",
         ),
         Wrong(

@@ -12,13 +12,14 @@ from autograder.exercises.unet import farthest
 from autograder.exercises.unet._masks import blobs, disturbed
 from autograder.exercises.unet._surfaces import (
     READY_MADE,
+    ROUNDING,
     Spacing,
     open_edges,
     spaced_backwards,
     unspaced,
     wrong_measures,
 )
-from autograder.spec import Case, Exercise, Rng, Speed, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Speed, Tolerance, Wrong, of_call
 
 Distance = Callable[..., float]
 Crop = Callable[[Tensor, Tensor], tuple[slice, ...]]
@@ -122,6 +123,28 @@ def both(a: Tensor, b: Tensor) -> tuple[slice, ...]:
     return box_of(a | b)
 
 
+def of_both_boxes(a: Tensor, b: Tensor) -> tuple[slice, ...]:
+    """From the later start to the earlier stop."""
+    pairs = zip(box_of(a), box_of(b), strict=True)
+    return tuple(slice(max(s.start, t.start), min(s.stop, t.stop)) for s, t in pairs)
+
+
+def truth_lacks(true: Tensor, classes: int) -> Tensor:
+    return torch.tensor([not bool((true == label).any()) for label in range(1, classes)], device=true.device)
+
+
+def zero_for_made_up(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Tensor:
+    return oracle(true, predicted, classes, spacing).masked_fill(truth_lacks(true, classes), 0.0)
+
+
+def by_the_truth(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Tensor:
+    return cropped(of_the_truth)(true, predicted, classes, spacing).masked_fill(truth_lacks(true, classes), 0.0)
+
+
+def infinite_for_nowhere(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Tensor:
+    return nan_for_nowhere(true, predicted, classes, spacing).nan_to_num(nan=math.inf, posinf=math.inf)
+
+
 def as_one(true: Tensor, predicted: Tensor, classes: int, spacing: Spacing = None) -> Tensor:
     return scores(true.clamp(max=1), predicted.clamp(max=1), range(1, 2), spacing).expand(classes - 1).clone()
 
@@ -166,6 +189,19 @@ CROPS = (
         cropped(overlap),
         says="each class is looked at where the two maps agree on it: everything that went wrong lies outside.",
         look="the smaller start and the larger stop, along each axis.",
+    ),
+    Wrong(
+        "looks only where both boxes are",
+        cropped(of_both_boxes),
+        says="the box is what both maps' boxes share: parts of the class lie outside.",
+        look="the smaller start and the larger stop, along each axis.",
+    ),
+    Wrong(
+        "asks the truth alone for boxes",
+        by_the_truth,
+        says="boxes come from the true map alone: what is predicted outside them goes unnoticed, and a class that is "
+        "only made up gets 0.",
+        look="find_objects of both maps.",
     ),
     Wrong(
         "stops one pixel short",
@@ -238,6 +274,18 @@ EMPTY = (
         look="the case with one missed and one made up.",
     ),
     Wrong(
+        "gives 0 for a class that is made up",
+        zero_for_made_up,
+        says="a class that the truth lacks gets 0, although the prediction has it; it is infinite.",
+        look="the case with one missed and one made up.",
+    ),
+    Wrong(
+        "calls a class that is nowhere infinitely far",
+        infinite_for_nowhere,
+        says="a class in neither map gets infinity; nothing is wrong with it, so it is 0.",
+        look="one box is None, or both are.",
+    ),
+    Wrong(
         "gives nan for a class that is nowhere",
         nan_for_nowhere,
         says="a class in neither map gets nan; nothing is wrong with it, so it is 0.",
@@ -275,6 +323,7 @@ HD95_PER_CLASS = Exercise(
     minutes=20,
     needs=("unet.hausdorff",),
     forbidden=READY_MADE,
+    tolerance=Tolerance(absolute={"out": ROUNDING}),
     speed=Speed(case=speed_case, limit=2.4, baseline=sizes, against="counting each class's voxels"),
 )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from autograder.exercises.unet._masks import blob, dot, empty
 from autograder.exercises.unet._surfaces import (
     READY_MADE,
+    ROUNDING,
     Lists,
     Spacing,
     border_of,
@@ -22,7 +23,7 @@ from autograder.exercises.unet._surfaces import (
     unspaced,
     wrong_measures,
 )
-from autograder.spec import Case, Exercise, Rng, Speed, Wrong, of_call
+from autograder.spec import Case, Exercise, Rng, Speed, Tolerance, Wrong, of_call
 
 
 def oracle(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
@@ -51,6 +52,26 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield of_call("the second empty", a=blob(rng, 7, 9), b=empty(7, 9))
     yield of_call("both empty", a=empty(3, 4), b=empty(3, 4))
     yield of_call("not contiguous", a=blob(rng, 9, 13).T, b=blob(rng, 13, 9), spacing=(1.0, 2.0))
+
+
+def unasked(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
+    """By a distance transform, also where it has no target: it gives distances to a place outside the image."""
+    from scipy.ndimage import distance_transform_edt
+
+    one, other = (border_of(mask).cpu().numpy() for mask in (a, b))
+    there = distance_transform_edt(~other, sampling=spacing)[one]
+    back = distance_transform_edt(~one, sampling=spacing)[other]
+    return torch.from_numpy(there).to(a.device), torch.from_numpy(back).to(a.device)
+
+
+def inside_out(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
+    """Distances from the border to what isn't border."""
+    one, other = border_of(a), border_of(b)
+    return to_nearest(one, ~other, spacing), to_nearest(other, ~one, spacing)
+
+
+def divided(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
+    return distances(a, b, None if spacing is None else [1 / step for step in spacing])
 
 
 def swapped(a: Tensor, b: Tensor, spacing: Spacing = None) -> Lists:
@@ -113,6 +134,26 @@ SURFACE_DISTANCES = Exercise(
         ),
         *wrong_measures(lambda measure: measure, (spaced_backwards,)),
         Wrong(
+            "divides by the spacing",
+            divided,
+            says="indices are divided by the spacing; where a step is longer, distances are too.",
+            look="10 pixels, 0.5 mm each: how far is that?",
+        ),
+        Wrong(
+            "measures to what isn't border",
+            inside_out,
+            says="these are distances to the nearest pixel that is *not* on the other border. "
+            "distance_transform_edt measures from True to the nearest False.",
+            look="the other border must be the False ones.",
+        ),
+        Wrong(
+            "asks a distance transform without a target",
+            unasked,
+            says="where the other mask is empty, a distance transform has nothing to measure to, and gives numbers "
+            "all the same; these distances are infinite.",
+            look="the cases where one mask is empty: ask before you measure.",
+        ),
+        Wrong(
             "swaps the two lists",
             swapped,
             says="the list from b to a comes first.",
@@ -170,7 +211,7 @@ SURFACE_DISTANCES = Exercise(
         Wrong(
             "gives float32",
             single,
-            says="the distances are right, but in float32; they are float64, as SciPy gives them.",
+            says="the distances are right, but not in float64, as SciPy gives them.",
             look="the dtype.",
         ),
     ),
@@ -184,6 +225,7 @@ SURFACE_DISTANCES = Exercise(
     minutes=25,
     needs=("unet.mask_border",),
     forbidden=READY_MADE,
+    tolerance=Tolerance(absolute={f"out[{place}]": ROUNDING for place in range(2)}),
     speed=Speed(
         case=lambda rng: of_call("speed", a=blob(rng, 28, 32, 32), b=blob(rng, 28, 32, 32), spacing=(1.5, 1.0, 1.0)),
         limit=4.0,
