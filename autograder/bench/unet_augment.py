@@ -1,4 +1,4 @@
-"""Augmentation and tiles, notebook 05f, against Albumentations and MONAI."""
+"""Augmentation and tiles, notebooks 05f and 05g, against Albumentations and MONAI."""
 
 from __future__ import annotations
 

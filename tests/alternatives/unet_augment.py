@@ -1,4 +1,4 @@
-"""Right answers of notebook 05f that look different from the reference."""
+"""Right answers of notebooks 05f and 05g that look different from the reference."""
 
 import math
 

@@ -133,7 +133,7 @@ def test_counts_in_the_prose():
     assert f"{len(everything)} exercises, six working days" in text
     assert 5.5 < sum(item.minutes for item in everything) / 60 / 8 < 6.5
     assert f"{len(warmup)} exercises, {sum(item.minutes for item in warmup)} minutes" in text
-    parts = {"lenet": "two", "resnet": "three", "attention": "two", "vit": "three", "unet": "six"}
+    parts = {"lenet": "two", "resnet": "three", "attention": "two", "vit": "three", "unet": "seven"}
     for name, notebooks in parts.items():
         assert f"{len(registry.exercises(name))} exercises in {notebooks} notebooks" in text
     assert f"There are {len(interview.questions())} questions so far" in text

@@ -1,4 +1,4 @@
-"""Notebook 05f against Albumentations, SciPy, scikit-image and MONAI; and what its functions promise."""
+"""Notebooks 05f and 05g against Albumentations, SciPy, scikit-image and MONAI; and what its functions promise."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The goal of part f: roads, three pixels in a hundred, in land seen from above."""
+"""The goal of part g: roads, three pixels in a hundred, in land seen from above."""
 
 from __future__ import annotations
 
