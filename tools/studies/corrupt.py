@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,11 +42,16 @@ RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "corrupt.json"
 STEPS, BATCH, RATE, WIDTH, DEPTH = 60, 8, 1e-2, 8, 3
 MOST = 0.2  # sigma, or share of pixels lost, in the training with noise
 GAUSSIAN, SALT = "Gaussian noise, sigma", "salt and pepper, share of pixels"
-IMAGES = {GAUSSIAN: (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), SALT: (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)}
+IMAGES = {GAUSSIAN: (0, 0.02, 0.05, 0.1, 0.2, 0.3), SALT: (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)}
 EMPTIED, SWAPPED, MOVED = "masks emptied, share", "masks swapped, share", "outlines moved outwards, pixels"
-FLIPPED = "pixels flipped, share"
-MASKS = {EMPTIED: (0.0, 0.25, 0.5, 0.75), SWAPPED: (0.0, 0.25, 0.5, 0.75), MOVED: (-4, -2, 0, 2, 4)}
-MASKS |= {FLIPPED: (0.0, 0.2, 0.4)}
+SHIFTED, FLIPPED = "masks shifted to the right, pixels", "pixels flipped, share"
+MASKS = {
+    EMPTIED: (0, 0.25, 0.5, 0.75),
+    SWAPPED: (0, 0.25, 0.5, 0.75),
+    MOVED: (-4, -2, 0, 2, 4),
+    SHIFTED: (0, 2, 4),
+    FLIPPED: (0, 0.2, 0.4),
+}
 LOSSES = {"cross-entropy": pixel_loss, "generalised cross-entropy": generalised_cross_entropy}
 TREATMENTS = ("trained clean", "trained clean, median 3 × 3 in front", "trained with noise")
 THRESHOLDS = torch.linspace(0.02, 0.98, 49)
@@ -72,6 +78,8 @@ def spoilt(masks: Tensor, kind: str, level: float, generator: torch.Generator) -
         kernel = disk(abs(level))
         moved = [dilate(m, kernel) if level > 0 else erode(m, kernel, outside=True) for m in masks == 1]
         return torch.stack(moved).long()
+    if kind == SHIFTED:
+        return F.pad(masks, (int(level), -int(level)))
     chosen = torch.randperm(len(masks), generator=generator)[: round(level * len(masks))]
     out = masks.clone()
     out[chosen] = 0 if kind == EMPTIED else masks[chosen.roll(1)]
