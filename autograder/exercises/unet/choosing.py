@@ -42,6 +42,8 @@ def scores_of(
     dice: bool = False,
     accuracy: bool = False,
     positives: bool = True,
+    single: bool = False,
+    extra: float = 0.0,
 ) -> Tensor:
     """A score for each threshold, with the habits of mistakes."""
     columns = (1, -1, len(masks)) if by_image else (1, -1)
@@ -54,7 +56,9 @@ def scores_of(
         return (said == true).double().mean(1).to(probabilities.dtype)
     both, either = (said & true).sum(1).double(), (said | true).sum(1).double()
     top, bottom = (2 * both, both + either) if dice else (both, either)
-    ratios = torch.where(bottom > 0, top / bottom.clamp(min=1), empty)
+    if single:
+        top, bottom = top.float(), bottom.float()
+    ratios = torch.where(bottom > 0, (top + extra) / (bottom + extra).clamp(min=1), empty)
     return (ratios.mean(1) if by_image else ratios).to(probabilities.dtype)
 
 
@@ -119,6 +123,12 @@ def index_for_threshold(probabilities: Tensor, masks: Tensor, thresholds: Tensor
     return float(middle(runs(scores)[0])), scores
 
 
+def between_the_ends(probabilities: Tensor, masks: Tensor, thresholds: Tensor) -> Chosen:
+    _, scores = oracle(probabilities, masks, thresholds)
+    run = runs(scores)[0]
+    return float(thresholds[[run[0], run[-1]]].mean()), scores
+
+
 def best_alone(probabilities: Tensor, masks: Tensor, thresholds: Tensor) -> tuple[float, float]:
     chosen, scores = oracle(probabilities, masks, thresholds)
     return chosen, float(scores.max())
@@ -173,6 +183,19 @@ COUNTS = (
         says="an empty union gives 0 / 0, which is no number.",
         look="the IoU is 1 there.",
     ),
+    Wrong(
+        "adds a little to both counts",
+        by(extra=1e-6),
+        says="a small number is added above and below, as in a loss; that is why all IoUs are a little off.",
+        look="only where the union is empty there is something to decide.",
+    ),
+    Wrong(
+        "divides in float32",
+        by(single=True),
+        says="one count divided by another gives float32, whatever comes afterwards; with float64 probabilities the "
+        "IoUs are too coarse.",
+        look="turn the counts into the probabilities' dtype before you divide.",
+    ),
 )
 
 PICKS = (
@@ -205,6 +228,12 @@ PICKS = (
         by(lambda scores: middle(max(runs(scores), key=len))),
         says="the middle of the longest run is taken; asked is the first run.",
         look="where the first run ends.",
+    ),
+    Wrong(
+        "takes the mean of the run's ends",
+        between_the_ends,
+        says="halfway between the run's first and last threshold lies a number that need not be one of the thresholds.",
+        look="of two in the middle, the lower.",
     ),
     Wrong(
         "takes the worst",

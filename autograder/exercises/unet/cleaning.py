@@ -113,6 +113,14 @@ def larger_than(probabilities: Tensor, threshold: float, kernel: Tensor, least: 
     return oracle(probabilities, threshold, kernel, least + 1)
 
 
+def first_largest(sizes: Tensor) -> Tensor:
+    return torch.arange(len(sizes), device=sizes.device) == (sizes.argmax() if len(sizes) else 0)
+
+
+def one_object(probabilities: Tensor, threshold: float, kernel: Tensor, least: int) -> Tensor:
+    return kept_by(in_order("cf", probabilities >= threshold, kernel, least), 8, first_largest)
+
+
 CLEAN = Exercise(
     id="unet.clean_up",
     cases=cases,
@@ -152,6 +160,12 @@ CLEAN = Exercise(
             "remove_small connects corners if it isn't told otherwise.",
             "doesn't let corners connect",
             connectivity=4,
+        ),
+        Wrong(
+            "keeps the largest alone",
+            one_object,
+            "only the largest component is left; all that have at least `least` pixels stay.",
+            "remove_small.",
         ),
         Wrong("leaves out what equals the threshold", above, "the threshold itself isn't enough.", "> or >=?"),
         Wrong("always takes 0.5", half, "the threshold is 0.5, whatever is given.", "where `threshold` stands."),

@@ -118,6 +118,15 @@ def background_kept(mask: Tensor, least: int, connectivity: int = 8) -> Tensor:
     return (components.flatten().bincount() >= least)[components]
 
 
+def off_by_one(sizes: Tensor) -> Tensor:
+    """The sizes of 1, 2, 3, … taken for those of 0, 1, 2, …; the last one has none."""
+    return torch.cat([sizes[1:], sizes.new_zeros(min(len(sizes), 1))])
+
+
+def next_ones_size(mask: Tensor, least: int, connectivity: int = 8) -> Tensor:
+    return kept_by(mask, connectivity, lambda sizes: off_by_one(sizes) >= least)
+
+
 def numbers_left(mask: Tensor, least: int, connectivity: int = 8) -> Tensor:
     return labelled(mask, connectivity) * remove(mask, least, connectivity)
 
@@ -165,6 +174,12 @@ REMOVE_WRONG = (
         background_kept,
         says="the background, number 0, is large enough and is kept: it becomes True.",
         look="sizes[0].",
+    ),
+    Wrong(
+        "takes the next one's size",
+        next_ones_size,
+        says="each component stays or goes by the size of the next one; the last by none at all.",
+        look="bincount()[1:] begins with component 1, at place 0.",
     ),
     Wrong(
         "leaves the numbers in",
@@ -221,6 +236,13 @@ def longest(mask: Tensor, connectivity: int = 8) -> Tensor:
 
 def all_if_nothing(mask: Tensor, connectivity: int = 8) -> Tensor:
     return largest(mask, connectivity) if mask.any() else ~mask
+
+
+def the_one_before(mask: Tensor, connectivity: int = 8) -> Tensor:
+    """The place of the largest among 1, 2, 3, … taken for its number."""
+    components = labelled(mask, connectivity)
+    sizes = components.flatten().bincount()[1:]
+    return (components == sizes.argmax()) & mask if len(sizes) else mask.clone()
 
 
 def from_the_left(mask: Tensor, connectivity: int = 8) -> Tensor:
@@ -282,6 +304,12 @@ LARGEST_WRONG = (
         all_if_nothing,
         says="where nothing is True, everything becomes True.",
         look="& mask.",
+    ),
+    Wrong(
+        "keeps the one before",
+        the_one_before,
+        says="the component before the largest is kept, or nothing if there is none.",
+        look="bincount()[1:] begins with component 1, at place 0.",
     ),
     Wrong(
         "reads column by column",

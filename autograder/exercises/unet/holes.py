@@ -68,6 +68,11 @@ def between_ends(mask: Tensor) -> Tensor:
     return before & behind
 
 
+def between_four(mask: Tensor) -> Tensor:
+    """All that has True on both sides in its row, and above and below in its column."""
+    return mask | (between_ends(mask) & between_ends(mask.T).T)
+
+
 def from_one_corner(mask: Tensor) -> Tensor:
     """The outside is what the upper left corner can reach."""
     regions = labelled(~mask, 4)
@@ -119,6 +124,13 @@ FILL = Exercise(
             "fills each row from end to end",
             between_ends,
             says="whatever has True at its left and at its right is filled, also a bay that is open above.",
+            look="a path to the edge may turn.",
+        ),
+        Wrong(
+            "looks only along the row and the column",
+            between_four,
+            says="whatever has True to its left and right, above and below is filled, also where a path leads out "
+            "round a corner.",
             look="a path to the edge may turn.",
         ),
         Wrong(

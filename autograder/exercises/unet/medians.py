@@ -97,6 +97,16 @@ def edge_kept(images: Tensor, size: int = 3) -> Tensor:
     return out
 
 
+def window_cut_off(images: Tensor, size: int = 3) -> Tensor:
+    """Only what lies within the image counts, the lower of two in the middle."""
+    reach, out = size // 2, images.clone()
+    for i in range(images.shape[2]):
+        for j in range(images.shape[3]):
+            window = images[:, :, max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1]
+            out[:, :, i, j] = window.flatten(2).median(dim=-1).values
+    return out
+
+
 MEDIAN = Exercise(
     id="unet.median_filter",
     cases=cases,
@@ -125,6 +135,12 @@ MEDIAN = Exercise(
             by(mode="constant"),
             says="beyond the edge there are zeros, which pull the median down.",
             look="which mode of F.pad?",
+        ),
+        Wrong(
+            "cuts the window off at the edge",
+            window_cut_off,
+            says="at the border the window is smaller: only what lies within the image counts.",
+            look="mirror the image, so that every window has size² values.",
         ),
         Wrong("goes round the edge", by(mode="wrap"), says="beyond one edge lies the other.", look="mirror the image."),
         Wrong(

@@ -23,12 +23,16 @@ def made(
     pepper_first: bool = False,
     both: float = 0.5,
     inclusive: bool = False,
+    widened: bool = False,
+    one_end: bool = False,
     swapped: bool = False,
     signs: int = 1,
 ) -> Tensor:
     """Both kinds, with the habits of mistakes."""
     low, high = flipped * both, 1 - flipped * both
-    pepper, salt = uniform < low, (uniform > high if inclusive else uniform >= high)
+    pepper, salt = (uniform <= low if widened else uniform < low), (uniform > high if inclusive else uniform >= high)
+    if one_end:
+        salt = (uniform >= low) & (uniform < flipped)
     if swapped:
         pepper, salt = salt, pepper
     gauss = signs * sigma * normal
@@ -110,6 +114,12 @@ def one_noise(images: Tensor, normal: Tensor, uniform: Tensor, sigma: float = 0.
     return made(images, normal[:1].expand_as(normal), uniform[:1].expand_as(uniform), sigma, flipped)
 
 
+def one_for_all_channels(
+    images: Tensor, normal: Tensor, uniform: Tensor, sigma: float = 0.0, flipped: float = 0.0
+) -> Tensor:
+    return made(images, normal[:, :1], uniform, sigma, flipped)
+
+
 def in_place(images: Tensor, normal: Tensor, uniform: Tensor, sigma: float = 0.0, flipped: float = 0.0) -> Tensor:
     with torch.no_grad():
         images.copy_(oracle(images, normal, uniform, sigma, flipped))
@@ -146,6 +156,25 @@ WRONG = (
         by(inclusive=True),
         says="a draw of exactly 1 − flipped / 2 isn't salt; it is.",
         look="> or >=?",
+    ),
+    Wrong(
+        "takes a draw on the border for pepper",
+        by(widened=True),
+        says="a draw of exactly flipped / 2 becomes 0; only those below do. With flipped = 0 a draw of 0 is lost too.",
+        look="< or <=?",
+    ),
+    Wrong(
+        "takes both from the small draws",
+        by(one_end=True),
+        says="salt lies just above pepper, between flipped / 2 and flipped; it is at the other end, from "
+        "1 − flipped / 2.",
+        look="which draws become 1?",
+    ),
+    Wrong(
+        "gives all channels the first one's noise",
+        one_for_all_channels,
+        says="all channels have the same Gaussian noise; only salt and pepper are shared by the channels.",
+        look="normal is (N, C, H, W).",
     ),
     Wrong(
         "subtracts the noise",

@@ -50,6 +50,35 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield of_call("not contiguous", mask=blobs(rng, 18, 9).T[:, ::2])
 
 
+# --- the baseline ---------------------------------------------------------------------------------------------------
+
+
+def spread_numbers(mask: Tensor, connectivity: int, rounds: int) -> Tensor:
+    """The largest number among the neighbours, again and again, until nothing changes; at most so often."""
+    places = torch.arange(mask.numel(), 0, -1, dtype=torch.float32, device=mask.device).view(1, 1, *mask.shape)
+    largest = places * mask
+    for _ in range(rounds):
+        if connectivity == 8:
+            next_ones = torch.nn.functional.max_pool2d(largest, 3, 1, 1) * mask
+        else:
+            down = torch.nn.functional.max_pool2d(largest, (3, 1), 1, (1, 0))
+            next_ones = torch.maximum(down, torch.nn.functional.max_pool2d(largest, (1, 3), 1, (0, 1))) * mask
+        if torch.equal(next_ones, largest):
+            break
+        largest = next_ones
+    return largest[0, 0]
+
+
+def counted_by_size(largest: Tensor, mask: Tensor) -> Tensor:
+    """1, 2, 3, … in place of falling numbers."""
+    numbers = torch.unique(-largest[mask], return_inverse=True)[1] + 1
+    return torch.zeros_like(mask, dtype=torch.int64).masked_scatter(mask, numbers)
+
+
+def spread(mask: Tensor, connectivity: int = 8) -> Tensor:
+    return counted_by_size(spread_numbers(mask, connectivity, mask.numel()), mask)
+
+
 # --- wrong answers ---------------------------------------------------------------------------------------------------
 
 
@@ -89,6 +118,17 @@ def largest_first(mask: Tensor, connectivity: int = 8) -> Tensor:
     sizes = components.flatten().bincount()[1:]
     rank = (-sizes).argsort(stable=True).argsort() + 1
     return torch.cat([torch.zeros(1, dtype=torch.int64, device=mask.device), rank])[components]
+
+
+def backwards(mask: Tensor, connectivity: int = 8) -> Tensor:
+    components = labelled(mask, connectivity)
+    return torch.where(mask, components.max() + 1 - components, 0)
+
+
+def by_last_pixel(mask: Tensor, connectivity: int = 8) -> Tensor:
+    """The first to end comes first."""
+    turned_round = renumbered(labelled(mask.flip(0, 1), connectivity)).flip(0, 1)
+    return torch.where(mask, turned_round.max() + 1 - turned_round, 0)
 
 
 def by_first_place(mask: Tensor, connectivity: int = 8) -> Tensor:
@@ -134,6 +174,11 @@ def round_the_edge(mask: Tensor, connectivity: int = 8) -> Tensor:
     graph = sparse.coo_matrix((np.ones(len(one)), (one, other)), shape=(len(flat), len(flat)))
     numbers = sparse.csgraph.connected_components(graph, directed=False)[1] + 1
     return renumbered(torch.from_numpy(np.where(flat, numbers, 0)).reshape(mask.shape).to(mask.device))
+
+
+def too_few_rounds(mask: Tensor, connectivity: int = 8) -> Tensor:
+    """Numbers spread as many pixels as the image is long."""
+    return counted_by_size(spread_numbers(mask, connectivity, max(mask.shape)), mask)
 
 
 def background_too(mask: Tensor, connectivity: int = 8) -> Tensor:
@@ -186,6 +231,12 @@ NEIGHBOURS = (
         says="each pixel takes a number from the pixels before it; where two arms meet further down, both keep theirs.",
         look="the comb: what is left to do when two numbers meet?",
     ),
+    Wrong(
+        "stops spreading too early",
+        too_few_rounds,
+        says="numbers spread as many times as the image is long; a winding path is longer than that.",
+        look="when is there nothing left to do? Compare with the round before.",
+    ),
 )
 
 NUMBERS = (
@@ -194,6 +245,18 @@ NUMBERS = (
         column_by_column,
         says="the components are right, but numbered from left to right; it is row by row.",
         look="which one has the topmost pixel?",
+    ),
+    Wrong(
+        "numbers backwards",
+        backwards,
+        says="the components are right, but the last one has the number 1.",
+        look="which number does torch.unique give to the smallest value?",
+    ),
+    Wrong(
+        "numbers by the last pixel",
+        by_last_pixel,
+        says="the components are right, but in the order in which they end; asked is the order in which they begin.",
+        look="whose number wins in a component, its first pixel's or its last one's?",
     ),
     Wrong(
         "numbers the largest first",
@@ -233,22 +296,6 @@ NUMBERS = (
     ),
     Wrong("gives int32", in_int32, says="the numbers are right, but int32; asked is int64.", look=".long()."),
 )
-
-
-def spread(mask: Tensor, connectivity: int = 8) -> Tensor:
-    """The largest number among the neighbours, again and again, until nothing changes."""
-    places = torch.arange(mask.numel(), 0, -1, dtype=torch.float32, device=mask.device).view(1, 1, *mask.shape)
-    largest = places * mask
-    while True:
-        if connectivity == 8:
-            next_ones = torch.nn.functional.max_pool2d(largest, 3, 1, 1) * mask
-        else:
-            down = torch.nn.functional.max_pool2d(largest, (3, 1), 1, (1, 0))
-            next_ones = torch.maximum(down, torch.nn.functional.max_pool2d(largest, (1, 3), 1, (0, 1))) * mask
-        if torch.equal(next_ones, largest):
-            numbers = torch.unique(-largest[0, 0][mask], return_inverse=True)[1] + 1
-            return torch.zeros_like(mask, dtype=torch.int64).masked_scatter(mask, numbers)
-        largest = next_ones
 
 
 COMPONENTS = Exercise(

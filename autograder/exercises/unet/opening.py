@@ -68,6 +68,17 @@ def close_eats_the_edge(mask: Tensor, kernel: Tensor) -> Tensor:
     return eroded(dilated(mask, kernel), kernel)
 
 
+def open_lets_the_outside_in(mask: Tensor, kernel: Tensor) -> Tensor:
+    return dilated(eroded(mask, kernel, outside=True), kernel, outside=True)
+
+
+def close_behind_a_rim(mask: Tensor, kernel: Tensor) -> Tensor:
+    """A rim of background, wide enough for both steps, cut off afterwards."""
+    rows, columns = kernel.shape
+    wide = torch.nn.functional.pad(mask, (columns, columns, rows, rows))
+    return closed(wide, kernel)[rows:-rows, columns:-columns].clone()
+
+
 def shrunk_alone(mask: Tensor, kernel: Tensor) -> Tensor:
     return eroded(mask, kernel, outside=True)
 
@@ -126,6 +137,12 @@ OPEN_WRONG = (
         says="the erosion takes the outside for False, so that what the image's edge cuts counts as thin.",
         look="erode has an option for that.",
     ),
+    Wrong(
+        "lets the outside grow in",
+        open_lets_the_outside_in,
+        says="the outside is True in both steps, so that it grows back into the image.",
+        look="only the erosion takes the outside for True.",
+    ),
     Wrong("turns the kernel for the second step", open_turned, says=TURNED, look="the same kernel, twice."),
     Wrong(
         "opens with the whole rectangle",
@@ -155,6 +172,13 @@ CLOSE_WRONG = (
         close_eats_the_edge,
         says="the erosion takes the outside for False, so that whatever touches the image's edge is eaten away there.",
         look="erode has an option for that.",
+    ),
+    Wrong(
+        "puts a rim of background round the image",
+        close_behind_a_rim,
+        says="the mask is padded with background, closed, and cut: nothing is eaten, but a gap between an object and "
+        "the image's edge stays open.",
+        look="erode has an option for the outside; no rim is needed.",
     ),
     Wrong("turns the kernel for the second step", close_turned, says=TURNED, look="the same kernel, twice."),
     Wrong(

@@ -117,6 +117,14 @@ def outside_comes_in(mask: Tensor, kernel: Tensor) -> Tensor:
     return dilated(mask, kernel, outside=True)
 
 
+def columns_turned(kernel: Tensor) -> Tensor:
+    return kernel.flip(1)
+
+
+def rows_turned(kernel: Tensor) -> Tensor:
+    return kernel.flip(0)
+
+
 def grow_in_numbers(mask: Tensor, kernel: Tensor) -> Tensor:
     return dilated(mask, kernel).float()
 
@@ -151,6 +159,15 @@ def other_outside(mask: Tensor, kernel: Tensor, outside: bool = False) -> Tensor
 
 def shrink_in_numbers(mask: Tensor, kernel: Tensor, outside: bool = False) -> Tensor:
     return eroded(mask, kernel, outside).float()
+
+
+def any_agrees(mask: Tensor, kernel: Tensor, outside: bool = False) -> Tensor:
+    return ~eroded(~mask, kernel, not outside)
+
+
+def as_many_as_pixels(mask: Tensor, kernel: Tensor, outside: bool = False) -> Tensor:
+    """True pixels are counted, and compared with the kernel's pixels of either kind."""
+    return eroded(mask, kernel, outside) & kernel.all()
 
 
 def background_grown(mask: Tensor, kernel: Tensor, outside: bool = False) -> Tensor:
@@ -191,6 +208,18 @@ GROW_WRONG = (
         says="each True stamps the kernel turned by 180°. That happens when every pixel *looks* where the kernel says; "
         "it should *stamp*.",
         look="the first case: is the new pixel left or right of the old one?",
+    ),
+    Wrong(
+        "turns only the rows back",
+        grown_like(columns_turned),
+        says="upwards and downwards are right, left and right are swapped.",
+        look="looking instead of stamping turns both axes of the kernel.",
+    ),
+    Wrong(
+        "turns only the columns back",
+        grown_like(rows_turned),
+        says="left and right are right, upwards and downwards are swapped.",
+        look="looking instead of stamping turns both axes of the kernel.",
     ),
     *(Wrong(name, grown_like(way), says, look) for name, way, says, look in KERNELS),
     Wrong(
@@ -235,6 +264,19 @@ SHRINK_WRONG = (
         look="torch.roll goes round; `outside` says what lies there.",
     ),
     Wrong("grows the mask", grow_instead, says="this is the dilation: the mask grows.", look="any, or all?"),
+    Wrong(
+        "asks for one that agrees",
+        any_agrees,
+        says="a pixel stays, or comes, if the kernel finds a single True; it must find True everywhere.",
+        look="any, or all?",
+    ),
+    Wrong(
+        "asks for as many as the kernel has pixels",
+        as_many_as_pixels,
+        says="the True pixels that the kernel finds are compared with all its pixels, also those that are False: with "
+        "such a kernel nothing stays.",
+        look="kernel.sum(), not kernel.numel().",
+    ),
     Wrong(
         "takes the outside for False always",
         never_outside,
