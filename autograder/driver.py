@@ -102,6 +102,7 @@ class _Run:
         for name, value in self._inputs.items():
             if isinstance(value, Probe):  # made once; later inputs and steps refer to it by name
                 self._handles[name] = self._resolve(value)
+        self._models = {item.target for item in case.steps if item.verb in ("load", "mode")}
         self._names: dict[str, dict[str, str]] = {}  # module handle -> weight's name in the case -> in the module
         self._outputs: Outputs = {}
         self._aliases: list[tuple[str, str]] = []
@@ -154,6 +155,8 @@ class _Run:
 
     def _do_new(self, item: Step) -> None:
         made = self._invoke(item)
+        if item.out in self._models:
+            _demand_model(made)
         if isinstance(made, nn.Module):
             made.to(self._device)
             if self._stages is not None:
@@ -179,11 +182,7 @@ class _Run:
                     self._aliases.append((out, name))
 
     def _do_load(self, item: Step) -> None:
-        module = self._handles[item.target]
-        if not isinstance(module, nn.Module):
-            kind = type(module).__name__
-            raise _Refused(Failure("output", f"expected a torch.nn.Module to load weights into, got {kind}"))
-        self._names[item.target] = _load(module, item.kwargs, self._device)
+        self._names[item.target] = _load(self._handles[item.target], item.kwargs, self._device)
 
     def _do_mode(self, item: Step) -> None:
         self._handles[item.target].train(item.args[0] == "train")
@@ -264,6 +263,19 @@ def made_inputs(case: Case, device: torch.device) -> dict[str, Any]:
     """A case's inputs as an answer gets them: tensors copied to the device, probes made."""
     run = _Run(case, nullcontext, device, nullcontext, stages=False)
     return {name: run._handles[name] for name in case.inputs}
+
+
+def _demand_model(made: Any) -> None:
+    if isinstance(made, nn.Module):
+        return
+    got = type(made).__name__
+    if made is None:
+        got = "None: is the return missing?"
+    elif isinstance(made, type):
+        got = f"a class, {made.__name__}: return an instance, not the class"
+    elif isinstance(made, tuple | list):
+        got += ": return it alone"
+    raise _Refused(Failure("output", f"expected a torch.nn.Module, got {got}"))
 
 
 def _load(module: nn.Module, weights: Mapping[str, Value], device: torch.device) -> dict[str, str]:

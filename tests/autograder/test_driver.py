@@ -7,7 +7,7 @@ import torch
 
 from autograder import registry
 from autograder.driver import run_case
-from autograder.spec import Case, Ref, Rng, call, draw, iterate, load, new, of_call, seed, state
+from autograder.spec import Case, Ref, Rng, call, draw, iterate, load, mode, new, of_call, seed, state
 
 X = torch.arange(6.0)
 TAKEN = Case("pieces", (call("pieces", Ref("x")), iterate("pieces", 2)), inputs={"x": X})
@@ -115,3 +115,19 @@ def test_an_answer_gets_a_dictionary_of_its_own():
     for _ in range(2):
         assert run_case(case, taking).outputs["left"] == {}
     assert torch.equal(case.inputs["weights"]["a"], torch.arange(6.0))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (None, "got None: is the return missing?"),
+        ((torch.nn.Identity(), [0.7]), "got tuple: return it alone"),
+        (torch.nn.Identity, "got a class, Identity: return an instance, not the class"),
+        (0.5, "got float"),
+    ],
+)
+def test_what_is_no_model_is_refused_in_words(made, said):
+    case = Case("goal", (new("model"), call("logits", 1, target="model"), mode("model", "eval")))
+    failure = run_case(case, lambda: made).failure
+    assert failure.kind == "output"
+    assert failure.message == f"expected a torch.nn.Module, {said}"
