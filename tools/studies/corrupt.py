@@ -1,6 +1,6 @@
 """Records the corruption study of lesson 05: what do noisy images and wrong masks cost a U-Net, and what helps?
 
-    python tools/studies/corrupt.py    # about five minutes on one core
+    python tools/studies/corrupt.py    # about six minutes on one core
 
 Writes datasets/p2v_data/studies/corrupt.json, which the notebook draws.
 """
