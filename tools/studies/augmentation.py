@@ -58,8 +58,8 @@ def overlaps(model: torch.nn.Module, data: p2v_data.MaskDataset) -> dict[str, fl
     with torch.no_grad():
         validation, test = (model(part.images).sigmoid()[:, 0] for part in (data.validation, data.test))
     threshold, _ = choose_threshold(validation, data.validation.masks, THRESHOLDS)
-    _, ious = choose_threshold(test, data.test.masks, torch.tensor([0.5, threshold]))
-    return dict(zip(("iou", "chosen"), (round(value, 4) for value in ious.tolist()), strict=True))
+    half, chosen = (choose_threshold(test, data.test.masks, torch.tensor([at]))[1].item() for at in (0.5, threshold))
+    return {"iou": round(half, 4), "chosen": round(chosen, 4)}
 
 
 def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> dict[str, Any]:
