@@ -60,7 +60,7 @@ def fill_holes(mask: Bool[Tensor, "H W"]) -> Bool[Tensor, "H W"]:
 
 
 def remove_small(mask: Bool[Tensor, "H W"], least: int, connectivity: int = 8) -> Bool[Tensor, "H W"]:
-    """Keep the components that have at least `least` pixels.
+    """Keep the components that have at least `least` pixels; `connectivity` as in `connected_components`.
 
     The row `1 1 0 1` with least 2: `1 1 0 0`.
 

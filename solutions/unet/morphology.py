@@ -34,10 +34,10 @@ def dilate(mask: Bool[Tensor, "H W"], kernel: Bool[Tensor, "h w"]) -> Bool[Tenso
 
 
 def erode(mask: Bool[Tensor, "H W"], kernel: Bool[Tensor, "h w"], outside: bool = False) -> Bool[Tensor, "H W"]:
-    """Keep a pixel if the kernel, its middle laid on this pixel, finds True wherever it is True itself.
+    """True where the kernel, its middle laid on this pixel, finds True wherever it is True itself.
 
     The middle is [h // 2, w // 2]. `outside` is what the kernel finds beyond the image's edge. The
-    kernel may have any shape, and need not be True in its middle.
+    kernel may have any shape, and need not be True in its middle; then the pixel itself doesn't count.
 
     The row `1 1 0 1 1` with the kernel `0 1 1` (itself and the right neighbour): `1 0 0 1 0`; the
     last one finds nothing at its right. With `outside` True `1 0 0 1 1`.

@@ -22,13 +22,15 @@ def choose_threshold(
     unions 3 2 2 2, so the IoUs are 0.667 1 1 0.5. The best run is 0.3 0.5: the answer is 0.3.
 
     For validation images; a threshold chosen on the test images flatters. Raises ValueError if the
-    shapes differ or there is no threshold.
+    shapes differ, there is no threshold, or they don't ascend.
     """
     if probabilities.shape != masks.shape or len(thresholds) == 0:
         raise ValueError(
             f"expected as many probabilities as mask pixels, and a threshold; "
             f"got {tuple(probabilities.shape)}, {tuple(masks.shape)} and {len(thresholds)} thresholds"
         )
+    if (thresholds.diff() < 0).any():
+        raise ValueError(f"expected thresholds that ascend; got {thresholds.tolist()}: sort them first")
     truth = masks.flatten() == 1
     passed = torch.bucketize(probabilities.flatten(), thresholds, right=True)  # how many it is not below
     predicted, hits = (

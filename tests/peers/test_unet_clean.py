@@ -144,11 +144,13 @@ def test_the_largest_is_monais_where_one_is_larger_than_all_others(connectivity)
 # --- thresholds and noise --------------------------------------------------------------------------------------------
 
 
-def test_the_threshold_needs_one_and_equal_shapes():
+def test_thresholds_ascend_and_there_is_one_and_shapes_are_equal():
     p, mask = torch.rand(2, 3), torch.zeros(2, 3).long()
     for wrong in ((p, mask[:1], torch.ones(1)), (p, mask, torch.ones(0))):
         with pytest.raises(ValueError, match="expected as many"):
             ours.choose_threshold(*wrong)
+    with pytest.raises(ValueError, match="ascend"):
+        ours.choose_threshold(p, mask, torch.tensor([0.5, 0.4]))
 
 
 def test_the_iou_of_a_threshold_is_scikit_learns():

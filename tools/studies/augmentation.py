@@ -23,12 +23,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "datasets")]
 
 import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
-from solutions.unet import PairedAugment, UNet, train_segmenter  # noqa: E402
-from tools.studies.scores import mean_and_spread, overlap  # noqa: E402
+from solutions.unet import PairedAugment, UNet, choose_threshold, train_segmenter  # noqa: E402
+from tools.studies.scores import mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "augmentation.json"
 TILES = (2, 8, 32)
-STEPS, BATCH, WIDTH, DEPTH = 120, 8, 8, 3
+THRESHOLDS = torch.linspace(0.02, 0.98, 49)
+STEPS, BATCH, RATE, WIDTH, DEPTH = 120, 8, 1e-2, 8, 3
 STILL: dict[str, Any] = {"turns": False, "degrees": 0.0, "zoom": 1.0, "shift": 0.0, "bend": 0.0, "colour": 0.0}
 
 
@@ -53,11 +54,13 @@ def arms() -> dict[str, PairedAugment | None]:
     }
 
 
-def score(model: torch.nn.Module, images: Tensor, masks: Tensor) -> float:
-    """Pooled intersection over union at a probability of one half."""
+def overlaps(model: torch.nn.Module, data: p2v_data.MaskDataset) -> dict[str, float]:
+    """Pooled IoU of the test tiles, at a probability of one half and at the threshold that is best on validation."""
     with torch.no_grad():
-        said = torch.cat([model(images[i : i + 8]) for i in range(0, len(images), 8)])[:, 0] > 0
-    return overlap(said, masks > 0)
+        validation, test = (model(part.images).sigmoid()[:, 0] for part in (data.validation, data.test))
+    threshold, _ = choose_threshold(validation, data.validation.masks, THRESHOLDS)
+    half, chosen = (choose_threshold(test, data.test.masks, torch.tensor([at]))[1].item() for at in (0.5, threshold))
+    return {"iou": round(half, 4), "chosen": round(chosen, 4)}
 
 
 def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> dict[str, Any]:
@@ -69,8 +72,8 @@ def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> 
     model = UNet(1, 1, width=WIDTH, depth=DEPTH)
     before = time.process_time()
     images, masks, _ = data.train.some(order)
-    losses = train_segmenter(model, images, masks, steps=STEPS, batch=BATCH, augment=augment, seed=seed)
-    found = {"arm": name, "tiles": len(order), "seed": seed, "iou": score(model, data.test.images, data.test.masks)}
+    losses = train_segmenter(model, images, masks, steps=STEPS, batch=BATCH, rate=RATE, augment=augment, seed=seed)
+    found: dict[str, Any] = {"arm": name, "tiles": len(order), "seed": seed} | overlaps(model, data)
     found |= {"loss": round(statistics.mean(losses[-10:]), 4), "seconds": round(time.process_time() - before, 1)}
     print(found, flush=True)
     return found
@@ -82,9 +85,9 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for name in arms():
         for count in TILES:
             mine = [run for run in runs if (run["arm"], run["tiles"]) == (name, count)]
-            scores = [run["iou"] for run in mine]
-            item = {"arm": name, "tiles": count, "iou": scores, "mean_and_spread": mean_and_spread(scores)}
-            found.append(item | {"loss": [run["loss"] for run in mine]})
+            item: dict[str, Any] = {"arm": name, "tiles": count}
+            item |= {key: [run[key] for run in mine] for key in ("iou", "chosen", "loss")}
+            found.append(item | {"mean_and_spread": mean_and_spread(item["iou"])})
     return found
 
 
@@ -99,8 +102,9 @@ def main() -> None:
     about = (
         f"nuclei, tiles of 64 × 64 from the left half of one picture, tested on the 16 of its lower right quarter; "
         f"{settings.seeds} seeds, each with tiles and a start of its own; U-Net of width {WIDTH} and depth {DEPTH}, "
-        f"{STEPS} steps of {BATCH} tiles (of 2, where there are no more) for all arms; IoU of all test pixels together "
-        f"at ½; torch {torch.__version__} on {processor()}"
+        f"{STEPS} steps of {BATCH} tiles (of 2, where there are no more) at {RATE:g} for all arms; IoU of all "
+        f"test pixels together at ½, and, as “chosen”, at the threshold that is best on the 16 tiles above them; "
+        f"torch {torch.__version__} on {processor()}"
     )
     command = f"python tools/studies/augmentation.py --seeds {settings.seeds}"
     study = {"about": about, "command": command, "arms": summary(runs)}

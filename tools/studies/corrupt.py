@@ -1,6 +1,6 @@
 """Records the corruption study of lesson 05: what do noisy images and wrong masks cost a U-Net, and what helps?
 
-    python tools/studies/corrupt.py    # about five minutes on one core
+    python tools/studies/corrupt.py    # about six minutes on one core
 
 Writes datasets/p2v_data/studies/corrupt.json, which the notebook draws.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from solutions.unet import (  # noqa: E402
     pixel_loss,
     train_segmenter,
 )
+from tools.studies.scores import mean_and_spread, overlap  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "corrupt.json"
 STEPS, BATCH, RATE, WIDTH, DEPTH = 60, 8, 1e-2, 8, 3
@@ -103,11 +103,6 @@ def scores(model: nn.Module, validation: MaskSplit, test: MaskSplit) -> dict[str
     return {"half": round(half, 4), "chosen": round(chosen, 4), "threshold": round(threshold, 2)}
 
 
-def agreement(found: Tensor, true: Tensor) -> float:
-    """The IoU of two stacks of masks."""
-    return round(float(((found == 1) & (true == 1)).sum() / ((found == 1) | (true == 1)).sum()), 4)
-
-
 def on_noise(data: p2v_data.MaskDataset, models: dict[str, nn.Module], seed: int) -> Iterator[dict[str, Any]]:
     """Every treatment at every level of noise; validation and test tiles have noise alike."""
     for kind, levels in IMAGES.items():
@@ -134,7 +129,7 @@ def on_masks(
             for name, loss in LOSSES.items():
                 model = trained(data, bad, seed, steps, loss=loss) if level else clean[name]
                 found = scores(model, data.validation, data.test)
-                found["labels"] = agreement(bad, data.train.masks)
+                found["labels"] = overlap(bad == 1, data.train.masks == 1)
                 yield {"corruption": kind, "arm": name, "level": level, "seed": seed} | found
 
 
@@ -163,11 +158,6 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         item["mean_and_spread"] = {score: mean_and_spread(item[score]) for score in ("half", "chosen")}
         found.append(item)
     return found
-
-
-def mean_and_spread(values: list[float]) -> tuple[float, float]:
-    """The mean and the standard deviation over seeds."""
-    return round(statistics.mean(values), 4), round(statistics.stdev(values), 4)
 
 
 def main() -> None:

@@ -106,6 +106,9 @@ def cases(rng: Rng) -> Iterator[Case]:
     yield case("probabilities equal to thresholds", coarse, rng.integers(0, 2, 2, 3, 4), torch.linspace(0, 1, 5))
     steps = torch.tensor([[0.2, 0.2, 0.2, 0.8, 0.8]])
     yield case("a long flat part", steps, torch.tensor([[0, 0, 0, 1, 1]]), torch.linspace(0.1, 0.9, 9))
+    large = torch.full((1, 2000), 0.9)
+    large[0, :3] = torch.tensor([0.3, 0.5, 0.7])
+    yield case("a lost pixel in two thousand", large, torch.ones(1, 2000).long(), torch.tensor([0.2, 0.4, 0.6, 0.8]))
     yield case("no foreground at all", rng.uniform(2, 4, 3, high=0.6), torch.zeros(2, 4, 3).long(), torch.arange(6) / 5)
     yield case("one threshold, one image", *uneven(rng, 1, 3, 3), torch.tensor([0.5]))
     p, masks = uneven(rng, 6, 5, 3)
@@ -127,6 +130,10 @@ def between_the_ends(probabilities: Tensor, masks: Tensor, thresholds: Tensor) -
     _, scores = oracle(probabilities, masks, thresholds)
     run = runs(scores)[0]
     return float(thresholds[[run[0], run[-1]]].mean()), scores
+
+
+def almost(scores: Tensor) -> int:
+    return middle(runs((scores >= scores.max() - 1e-3).float())[0])
 
 
 def best_alone(probabilities: Tensor, masks: Tensor, thresholds: Tensor) -> tuple[float, float]:
@@ -234,6 +241,12 @@ PICKS = (
         between_the_ends,
         says="halfway between the run's first and last threshold lies a number that need not be one of the thresholds.",
         look="of two in the middle, the lower.",
+    ),
+    Wrong(
+        "takes almost as good for as good",
+        by(almost),
+        says="thresholds that are a thousandth worse count as equally good, and move the middle.",
+        look="which IoUs equal the largest?",
     ),
     Wrong(
         "takes the worst",
