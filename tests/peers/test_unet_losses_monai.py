@@ -245,7 +245,7 @@ def test_monai_counts_in_half_precision_and_runs_over():
     theirs = DiceLoss(sigmoid=True)(logits, labels[:, None].half())
     exact = DiceLoss(sigmoid=True)(logits.double(), labels[:, None].double()).item()
     assert not abs(theirs.item() - exact) < 0.5
-    assert ours.soft_dice_loss(logits, labels).item() == pytest.approx(exact, abs=1e-5)
+    assert ours.soft_dice_loss(logits, labels).item() == pytest.approx(exact, abs=5e-5)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
