@@ -97,3 +97,12 @@ def speed(oracle: Callable[..., nn.Module]) -> Speed:
 def twisted(kind: type[nn.Module], **methods: Any) -> Any:
     """The oracle with other methods or attributes."""
     return type("Twisted", (kind,), methods)
+
+
+def with_batch_norms(kind: type[nn.Module]) -> Any:
+    """The oracle with batch norms, whatever norm is asked for."""
+
+    def made(self: Any, *args: Any, **options: Any) -> None:
+        kind.__init__(self, *args, **options | {"norm": "batch"})
+
+    return twisted(kind, __init__=made)

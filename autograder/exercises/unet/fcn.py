@@ -22,6 +22,7 @@ from autograder.exercises.unet._variants import (
     one,
     speed,
     twisted,
+    with_batch_norms,
 )
 from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.spec import Case, Exercise, Rng, Wrong
@@ -173,19 +174,6 @@ def averaging(self: Any, x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
 
 
-class IgnoresNorm(Oracle):
-    def __init__(
-        self,
-        in_channels: int = 1,
-        classes: int = 1,
-        width: int = 16,
-        depth: int = 4,
-        levels: int = 3,
-        norm: str = "batch",
-    ) -> None:
-        super().__init__(in_channels, classes, width, depth, levels)
-
-
 def without_bias(self: Any, entering: int, leaving: int) -> nn.Module:
     return nn.Conv2d(entering, leaving, 1, bias=False)
 
@@ -256,7 +244,7 @@ WRONG = (
     ),
     Wrong(
         "ignores the norm",
-        IgnoresNorm,
+        with_batch_norms(Oracle),
         says="the way down has batch norms, whatever norm was asked for.",
         look="what is each DoubleConv made with?",
     ),

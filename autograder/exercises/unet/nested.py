@@ -22,6 +22,7 @@ from autograder.exercises.unet._variants import (
     one,
     speed,
     twisted,
+    with_batch_norms,
 )
 from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.exercises.vit._vit import under_other_names
@@ -173,13 +174,6 @@ def probabilities(self: Any, row: list[Tensor], steps: int) -> Any:
     return [logits.sigmoid() for logits in Oracle.read(self, row, steps)]
 
 
-class IgnoresNorm(Oracle):
-    def __init__(
-        self, in_channels: int = 1, classes: int = 1, width: int = 16, depth: int = 4, norm: str = "batch"
-    ) -> None:
-        super().__init__(in_channels, classes, width, depth)
-
-
 class IgnoresSteps(Oracle):
     def forward(self, images: Tensor, steps: int | None = None) -> Any:
         return super().forward(images)
@@ -281,7 +275,7 @@ WRONG = (
     ),
     Wrong(
         "ignores the norm",
-        IgnoresNorm,
+        with_batch_norms(Oracle),
         says="the nodes have batch norms, whatever norm was asked for.",
         look="what is each DoubleConv made with?",
     ),
