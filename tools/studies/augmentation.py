@@ -23,12 +23,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "datasets")]
 
 import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
-from solutions.unet import PairedAugment, UNet, choose_threshold, train_segmenter  # noqa: E402
-from tools.studies.scores import mean_and_spread  # noqa: E402
+from solutions.unet import PairedAugment, UNet, train_segmenter  # noqa: E402
+from tools.studies.scores import at_half_and_chosen, mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "augmentation.json"
 TILES = (2, 8, 32)
-THRESHOLDS = torch.linspace(0.02, 0.98, 49)
 STEPS, BATCH, RATE, WIDTH, DEPTH = 120, 8, 1e-2, 8, 3
 STILL: dict[str, Any] = {"turns": False, "degrees": 0.0, "zoom": 1.0, "shift": 0.0, "bend": 0.0, "colour": 0.0}
 
@@ -54,15 +53,6 @@ def arms() -> dict[str, PairedAugment | None]:
     }
 
 
-def overlaps(model: torch.nn.Module, data: p2v_data.MaskDataset) -> dict[str, float]:
-    """Pooled IoU of the test tiles, at a probability of one half and at the threshold that is best on validation."""
-    with torch.no_grad():
-        validation, test = (model(part.images).sigmoid()[:, 0] for part in (data.validation, data.test))
-    threshold, _ = choose_threshold(validation, data.validation.masks, THRESHOLDS)
-    half, chosen = (choose_threshold(test, data.test.masks, torch.tensor([at]))[1].item() for at in (0.5, threshold))
-    return {"iou": round(half, 4), "chosen": round(chosen, 4)}
-
-
 def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> dict[str, Any]:
     """Train on `count` tiles, drawn and started by `seed`, and test on the others."""
     data = p2v_data.nuclei()
@@ -73,7 +63,8 @@ def one_run(name: str, augment: PairedAugment | None, count: int, seed: int) -> 
     before = time.process_time()
     images, masks, _ = data.train.some(order)
     losses = train_segmenter(model, images, masks, steps=STEPS, batch=BATCH, rate=RATE, augment=augment, seed=seed)
-    found: dict[str, Any] = {"arm": name, "tiles": len(order), "seed": seed} | overlaps(model, data)
+    half, chosen, _ = at_half_and_chosen(model, data.validation, data.test)
+    found = {"arm": name, "tiles": len(order), "seed": seed, "iou": half, "chosen": chosen}
     found |= {"loss": round(statistics.mean(losses[-10:]), 4), "seconds": round(time.process_time() - before, 1)}
     print(found, flush=True)
     return found

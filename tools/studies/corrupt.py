@@ -27,7 +27,6 @@ from p2v_data.masks import MaskSplit  # noqa: E402
 from solutions.unet import (  # noqa: E402
     UNet,
     add_noise,
-    choose_threshold,
     dilate,
     disk,
     erode,
@@ -36,7 +35,7 @@ from solutions.unet import (  # noqa: E402
     pixel_loss,
     train_segmenter,
 )
-from tools.studies.scores import mean_and_spread, overlap  # noqa: E402
+from tools.studies.scores import at_half_and_chosen, mean_and_spread, overlap  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "corrupt.json"
 STEPS, BATCH, RATE, WIDTH, DEPTH = 60, 8, 1e-2, 8, 3
@@ -54,7 +53,6 @@ MASKS = {
 }
 LOSSES = {"cross-entropy": pixel_loss, "generalised cross-entropy": generalised_cross_entropy}
 TREATMENTS = ("trained clean", "trained clean, median 3 × 3 in front", "trained with noise")
-THRESHOLDS = torch.linspace(0.02, 0.98, 49)
 
 
 def noisy(images: Tensor, kind: str, level: float, generator: torch.Generator) -> Tensor:
@@ -95,12 +93,8 @@ def trained(data: p2v_data.MaskDataset, masks: Tensor, seed: int, steps: int, **
 
 
 def scores(model: nn.Module, validation: MaskSplit, test: MaskSplit) -> dict[str, float]:
-    """Pooled IoU of the test tiles, at one half and at the threshold that is best on the validation tiles."""
-    with torch.no_grad():
-        v, t = (model(part.images).sigmoid()[:, 0] for part in (validation, test))
-    threshold, _ = choose_threshold(v, validation.masks, THRESHOLDS)
-    half, chosen = (choose_threshold(t, test.masks, torch.tensor([at]))[1].item() for at in (0.5, threshold))
-    return {"half": round(half, 4), "chosen": round(chosen, 4), "threshold": round(threshold, 2)}
+    """What is recorded of a network, by name."""
+    return dict(zip(("half", "chosen", "threshold"), at_half_and_chosen(model, validation, test), strict=True))
 
 
 def on_noise(data: p2v_data.MaskDataset, models: dict[str, nn.Module], seed: int) -> Iterator[dict[str, Any]]:

@@ -22,8 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "datasets")]
 import p2v_data  # noqa: E402
 from autograder.machine import processor  # noqa: E402
 from solutions.resnet import EfficientNetLite0, load_imagenet  # noqa: E402
-from solutions.unet import EncoderUNet, LiteLevels, UNet, choose_threshold, train_segmenter  # noqa: E402
-from tools.studies.scores import mean_and_spread  # noqa: E402
+from solutions.unet import EncoderUNet, LiteLevels, UNet, train_segmenter  # noqa: E402
+from tools.studies.scores import at_half_and_chosen, mean_and_spread  # noqa: E402
 
 RESULT = ROOT / "datasets" / "p2v_data" / "studies" / "pretrained_unet.json"
 COUNTS, STEPS, BATCH, RATE = (2, 8, 32), 30, 8, 2e-3
@@ -54,11 +54,8 @@ def run(data: p2v_data.MaskDataset, arm: str, count: int, seed: int) -> dict[str
     images, masks, _ = data.train.some(chosen)
     model = network(arm, seed)
     train_segmenter(model, images, masks, steps=STEPS, rate=RATE, batch=BATCH, augment=bend, seed=seed)
-    with torch.no_grad():
-        validation, test = (model(part.images).sigmoid()[:, 0] for part in (data.validation, data.test))
-    threshold, _ = choose_threshold(validation, data.validation.masks, THRESHOLDS)
-    _, iou = choose_threshold(test, data.test.masks, torch.tensor([threshold]))
-    found = {"arm": arm, "tiles": count, "seed": seed, "iou": round(float(iou[0]), 4)}
+    _, iou, _ = at_half_and_chosen(model, data.validation, data.test, THRESHOLDS)
+    found = {"arm": arm, "tiles": count, "seed": seed, "iou": iou}
     print(found, flush=True)
     return found | {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 
