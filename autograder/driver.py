@@ -155,20 +155,24 @@ class _Run:
 
     def _do_new(self, item: Step) -> None:
         made = self._invoke(item)
-        if item.out in self._models:
-            _demand_model(made)
+        self._hold(item.out, made)
         if isinstance(made, nn.Module):
             made.to(self._device)
             if self._stages is not None:
                 _record(made, self._stages)
-        self._handles[item.out] = made
 
     def _do_call(self, item: Step) -> None:
         if self._stages is not None:
             self._stages.clear()  # the last call's stages are the ones compared
         result = self._invoke(item)
-        self._handles[item.out] = result
+        self._hold(item.out, result)
         self._keep(item.out, result)
+
+    def _hold(self, out: str, made: Any) -> None:
+        """Makes `made` the handle `out`; refuses it where later steps need a model."""
+        if out in self._models:
+            _demand_model(made)
+        self._handles[out] = made
 
     def _keep(self, out: str, result: Any) -> None:
         """Makes `result` the output `out`, and notes where it lies."""
