@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from autograder.exercises.goals import NOT_FINITE, demand_rising, random_state, trained
-from autograder.spec import Case, Outputs, Ref, call, mode
+from autograder.spec import Case, Outputs, Ref, attribute, call, mode
 from p2v_data import MaskSplit
 
 PROBABILITIES = "probabilities, not logits"
@@ -27,7 +27,7 @@ def mask_case(name: str, learned: MaskSplit, held_out: MaskSplit, start: int) ->
     given = {"images": learned.images, "masks": learned.masks, "seed": start}
     steps = (
         *trained(start, *given),
-        call("training", "training", target="model", method="__getattribute__"),
+        attribute("training", "training", "model"),
         mode("model", "eval"),
         call("logits", Ref("held_out"), target="model"),
     )

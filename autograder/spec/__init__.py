@@ -1,6 +1,21 @@
 """The words that exercises are written in, and the words that verdicts are given in."""
 
-from autograder.spec.case import Case, Step, backward, call, draw, iterate, load, mode, new, of_call, seed, state, step
+from autograder.spec.case import (
+    Case,
+    Step,
+    attribute,
+    backward,
+    call,
+    draw,
+    iterate,
+    load,
+    mode,
+    new,
+    of_call,
+    seed,
+    state,
+    step,
+)
 from autograder.spec.exercise import Answer, Exercise, Golden, Memory, SpecError, Speed, Tolerance, Wrong
 from autograder.spec.trace import Failure, Line, Stage, Trace
 from autograder.spec.values import Opaque, Outputs, Probe, Ref, Rng, Value
@@ -42,6 +57,7 @@ __all__ = [
     "Value",
     "Verdict",
     "Wrong",
+    "attribute",
     "backward",
     "call",
     "draw",

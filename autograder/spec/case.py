@@ -45,6 +45,11 @@ def call(out: str, *args: Value, target: str = SUBJECT, method: str = "", **kwar
     return Step("call", out=out, target=target, method=method, args=args, kwargs=kwargs)
 
 
+def attribute(out: str, name: str, target: str) -> Step:
+    """Reads a handle's attribute, as handle and output `out`."""
+    return call(out, name, target=target, method="__getattribute__")
+
+
 def backward(of: str, *wrt: str) -> Step:
     """Gradients of `of`, weighted by a fixed pattern, with respect to inputs or modules: outputs `gradient of …`."""
     return Step("backward", target=of, args=wrt)

@@ -15,7 +15,7 @@ from torch import Tensor
 from autograder.exercises.resnet._ready_made_c import EXPLAINERS
 from autograder.exercises.resnet._staged import CLASSES, images, net
 from autograder.probes import make
-from autograder.spec import Case, Exercise, Probe, Ref, Rng, Tolerance, Value, Wrong, call
+from autograder.spec import Case, Exercise, Probe, Ref, Rng, Tolerance, Value, Wrong, attribute, call
 
 Spoken = Callable[[Tensor, Tensor], Tensor]  # what is differentiated, from logits and wanted classes
 Weighing = Callable[[Tensor, Tensor], Tensor]  # the weighted activations, from those and the gradient
@@ -83,7 +83,7 @@ def _case(
     given: dict[str, Value] = {key: Ref(key) for key in inputs}
     steps = (
         call("maps", **given),
-        call("model.training afterwards", "training", target="model", method="__getattribute__"),
+        attribute("model.training afterwards", "training", "model"),
         call("hooks left behind", target="model", method="hooks"),
         call("gradients left behind", target="model", method="gradients"),
         call("what learns", target="model", method="learning"),

@@ -10,7 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autograder.exercises.resnet._ready_made import NETWORKS, NORMS
-from autograder.spec import Case, Exercise, Ref, Rng, Speed, Step, Value, Wrong, backward, call, load, mode, new, state
+from autograder.spec import (
+    Case,
+    Exercise,
+    Ref,
+    Rng,
+    Speed,
+    Step,
+    Value,
+    Wrong,
+    attribute,
+    backward,
+    call,
+    load,
+    mode,
+    new,
+    state,
+)
 
 FLOAT64 = torch.float64
 
@@ -63,7 +79,7 @@ def one(
 
 OUT, GRADIENTS, AFTERWARDS = call("out", Ref("x"), target="norm"), backward("out", "x", "norm"), state("norm")
 TRAIN, EVAL = mode("norm", "train"), mode("norm", "eval")
-EPS = call("the attribute eps", "eps", target="norm", method="__getattribute__")
+EPS = attribute("the attribute eps", "eps", "norm")
 
 
 def by_hand() -> Case:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from autograder.exercises.resnet.rates import READY_MADE
-from autograder.spec import Case, Exercise, Ref, Rng, Value, Wrong, call, new
+from autograder.spec import Case, Exercise, Ref, Rng, Value, Wrong, attribute, call, new
 
 
 class Plateau:
@@ -102,7 +102,7 @@ def epochs(
     names = [f"rate after epoch {i}" for i in range(len(losses))]
     steps += [call(out, loss, target="schedule", method="step") for out, loss in zip(names, losses, strict=True)]
     if name == LOOKED_AT:
-        steps.append(call("the attribute lr", "lr", target="schedule", method="__getattribute__"))
+        steps.append(attribute("the attribute lr", "lr", "schedule"))
     return Case(name, tuple(steps), inputs=options, expect=dict(zip(names, expect, strict=False)), note=note)
 
 

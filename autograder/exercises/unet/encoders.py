@@ -15,9 +15,9 @@ from autograder.exercises.unet._variants import FLOAT64, GRADIENTS, OUT
 from autograder.exercises.unet.double_conv import Oracle as DoubleConv
 from autograder.exercises.vit._vit import under_other_names
 from autograder.probes.levels import LevelsNet
-from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, call, load, mode, new
+from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Step, Wrong, attribute, call, load, mode, new
 
-MODE = call("encoder in training", "training", target="encoder", method="__getattribute__")
+MODE = attribute("encoder in training", "training", "encoder")
 PARTS = call("parts", target="net", method="state_dict")
 
 
@@ -92,7 +92,7 @@ def made_of(name: str, channels: Sequence[int], classes: int) -> Case:
         PARTS,
         call("parameters", target="encoder", method="parameters"),
         call("weight", target="parameters", method="__next__"),
-        call("encoder learns", "requires_grad", target="weight", method="__getattribute__"),
+        attribute("encoder learns", "requires_grad", "weight"),
     )
     return Case(name, program, inputs={"encoder": Probe("levels_net", asked)})
 

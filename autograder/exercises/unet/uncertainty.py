@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autograder.exercises.resnet.draws import mean as mean_in_words
 from autograder.exercises.resnet.draws import repeats
 from autograder.exercises.unet._ready_made import NETWORKS
-from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Wrong, call, draw, seed
+from autograder.spec import Case, Exercise, Outputs, Probe, Ref, Rng, Wrong, attribute, call, draw, seed
 
 Said = tuple[Tensor, Tensor, Tensor]
 CLOSE = 2e-5
@@ -91,7 +91,7 @@ def case(name: str, model: Probe, x: Tensor, *, note: str = "", **options: Any) 
         call("out", **given),
         call("left", target="model", method="journal"),
         call("mean", 0, target="out", method="__getitem__"),
-        call("records gradients", "requires_grad", target="mean", method="__getattribute__"),
+        attribute("records gradients", "requires_grad", "mean"),
     )
     return Case(name, steps, inputs=inputs, note=note, terms=16, scale=1.0)
 

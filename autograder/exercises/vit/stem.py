@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from autograder.exercises.attention._modules import module_case, weights
 from autograder.exercises.vit._ready_made_b import LIBRARIES
-from autograder.spec import Case, Exercise, Rng, Speed, Value, Wrong, call, new
+from autograder.spec import Case, Exercise, Rng, Speed, Value, Wrong, attribute, new
 
 
 class Oracle(nn.Module):
@@ -70,7 +70,7 @@ def case(
 
 def size_case(**options: int) -> Case:
     """The attribute `patch_size` alone."""
-    asked = call("patch_size", "patch_size", target="net", method="__getattribute__")
+    asked = attribute("patch_size", "patch_size", "net")
     return Case(f"patch_size of {options['halvings']} halvings", (new("net", **options), asked))
 
 

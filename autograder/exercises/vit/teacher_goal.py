@@ -17,7 +17,7 @@ from autograder.exercises.forbidden import DATA, TRAINERS
 from autograder.exercises.goals import NOT_FINITE, Goal, logits_and_truth, random_state, trained
 from autograder.exercises.vit._net import Oracle
 from autograder.exercises.vit._students import CLASSES, answers_as_weights_do, is_transformer, teacher
-from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, call, mode, state
+from autograder.spec import Case, Exercise, Outputs, Ref, Rng, Wrong, attribute, call, mode, state
 
 LABELLED, IMAGES = 50, 1000
 GOAL = Goal(
@@ -48,7 +48,7 @@ def cases(rng: Rng) -> Iterator[Case]:
         "1,000 digits that were held out",
         (
             *trained(start, *inputs),
-            call("training", "training", target="model", method="__getattribute__"),
+            attribute("training", "training", "model"),
             mode("model", "eval"),
             call("logits", Ref("held_out"), target="model"),
             call("logits again", Ref("held_out"), target="model"),
